@@ -1,0 +1,36 @@
+import type { Tool } from "../transport/tool.ts";
+
+/** A composed server without its transports. */
+export interface App {
+  /** Sorted by name. */
+  readonly tools: readonly Tool[];
+  /** What cache and store are, for the start screen: never a secret. */
+  readonly backends: { readonly cache: string; readonly store: string };
+  /**
+   * Opens the backends and starts the workers. A backend that is down does not keep the server from starting; it is
+   * tried again. Errors that no retry can mend: STORE_MISMATCH, SCHEMA_TOO_NEW, CONFIG_INVALID.
+   */
+  start(): Promise<void>;
+  /** Asks both backends now. */
+  health(): Promise<AppHealth>;
+  /** Stops the workers after the step they are in, and closes the backends. */
+  close(): Promise<void>;
+}
+
+export interface AppHealth {
+  /** True when both backends answer. */
+  readonly ready: boolean;
+  /** Who decides writes: "cache-first-pinned", "cache-first-unpinned" or "store-first"; "undecided" before Redis first answered. */
+  readonly authority: string;
+  readonly cache: BackendHealth;
+  readonly store: BackendHealth;
+  /** What is unsafe about the way the backends are set up, each a sentence. */
+  readonly warnings: readonly string[];
+}
+
+export interface BackendHealth {
+  readonly kind: string;
+  readonly up: boolean;
+  /** Why it does not answer, without secrets or addresses' credentials. */
+  readonly cause?: string;
+}

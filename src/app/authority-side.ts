@@ -1,0 +1,44 @@
+import type { CacheAuthorityPort, CachePolicy } from "../cache/cache-authority-port.ts";
+import type { CachePort } from "../cache/cache-port.ts";
+import type { Config } from "../config/schema.ts";
+import type { ReadPath } from "../kv/read-path.ts";
+import type { WritePath } from "../kv/write-path.ts";
+import type { Acknowledge } from "../sync/acknowledger.ts";
+import type { JournalSweep } from "../sync/journal-sweep.ts";
+import type { SyncPool } from "../sync/sync-pool.ts";
+import type { SyncStats } from "../sync/sync-stats.ts";
+import type { LookerParts } from "../verify/looker.ts";
+import type { RepairSteps } from "../verify/repair-port.ts";
+import type { Environment } from "./environment.ts";
+import type { OpenedStore } from "./open-store.ts";
+
+/** What differs by who decides writes: the cache or the store. The services above do not know which it is. */
+export interface AuthoritySide {
+  readonly cache: CachePort;
+  /** The cache as the authority, where it is one. */
+  readonly journal: CacheAuthorityPort | undefined;
+  readonly writes: WritePath;
+  readonly reads: ReadPath;
+  readonly acknowledge: Acknowledge;
+  readonly sweep: JournalSweep | undefined;
+  readonly repairSteps: RepairSteps;
+  readonly looking: Pick<LookerParts, "provesRemoval" | "thirdLookAfterMs" | "isCurrentCopy">;
+  /** As the health report names it. */
+  name(): string;
+  readonly policy: () => CachePolicy | undefined;
+  /** Where the cache is, for people; no credentials. */
+  readonly description: string;
+}
+
+/** What both kinds are built from. */
+export interface SideParts {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly opened: OpenedStore;
+  readonly pool: SyncPool;
+  readonly stats: SyncStats;
+  readonly onEvent: () => void;
+}
+
+/** What a call may add to its limits before it answers, milliseconds: telling the cache of what has landed. */
+export const CALL_MARGIN_MS = 250;

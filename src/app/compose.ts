@@ -1,0 +1,183 @@
+import { bindTools } from "../../tools/index.ts";
+import { policyWarnings } from "../cache/policy-warnings.ts";
+import type { Config } from "../config/schema.ts";
+import { KvService } from "../kv/kv-service.ts";
+import { TtlLister } from "../kv/ttl-lister.ts";
+import type { Clock } from "../lib/clock.ts";
+import { Closers } from "../lib/closers.ts";
+import { within } from "../lib/deadline.ts";
+import { LoadDetector } from "../load/load-detector.ts";
+import { Backlog } from "../sync/backlog.ts";
+import { Projector } from "../sync/projector.ts";
+import { SyncPool } from "../sync/sync-pool.ts";
+import { SyncReporter } from "../sync/sync-reporter.ts";
+import { SyncStats } from "../sync/sync-stats.ts";
+import { CacheVerifier } from "../verify/cache-verifier.ts";
+import { HealthCheck } from "../verify/health-check.ts";
+import { KeyVerifier } from "../verify/key-verifier.ts";
+import { Looker } from "../verify/looker.ts";
+import { Repairer } from "../verify/repairer.ts";
+import type { App, BackendHealth } from "./app.ts";
+import { type AuthoritySide, CALL_MARGIN_MS, type SideParts } from "./authority-side.ts";
+import { CacheLink } from "./cache-link.ts";
+import type { Environment } from "./environment.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
+
+/** How long a backend may take to answer a health question, milliseconds. */
+const PING_LIMIT_MS = 1000;
+
+/**
+ * Builds the server from its configuration: opens the drivers, hands them to services, and services to tools. The one
+ * place that sees everything. Errors: CONFIG_INVALID, SCHEMA_TOO_NEW, STORE_UNAVAILABLE (a file that cannot be opened).
+ */
+export async function compose(config: Config, environment: Environment): Promise<App> {
+  const closers = new Closers();
+  const opened = await openStore(config, environment);
+  closers.push("store", () => opened.store.close());
+  try {
+    return await composeAround(opened, config, environment, closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function composeAround(
+  opened: OpenedStore,
+  config: Config,
+  environment: Environment,
+  closers: Closers,
+): Promise<App> {
+  const { clock, random, logger: log } = environment;
+  const { store, outbox } = opened;
+  const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
+  const pool = new SyncPool(clock, config.syncConcurrency);
+  const stats = new SyncStats();
+  const onEvent = () => projector.nudge();
+  const side = await openSide({ config, environment, opened, pool, stats, onEvent });
+  closers.push("cache", () => side.cache.close());
+  const { cache, journal } = side;
+
+  const projector = new Projector({
+    outbox,
+    store,
+    acknowledge: side.acknowledge,
+    sweep: side.sweep,
+    clock,
+    random,
+    log,
+    intervalMs: config.outboxIntervalMs,
+    batchSize: config.outboxBatchSize,
+  });
+  const backlog = new Backlog(cache, journal, outbox, syncTimeoutMs + CALL_MARGIN_MS);
+  const load = new LoadDetector({
+    pool,
+    backlog,
+    clock,
+    mode: config.syncMode,
+    thresholds: {
+      poolRatio: config.loadPoolRatio,
+      queued: config.loadQueued,
+      unprocessed: config.loadUnprocessed,
+    },
+  });
+  const looker = new Looker({
+    cache,
+    outbox,
+    store,
+    clock,
+    syncObjectiveMs: config.syncObjectiveMs,
+    ...side.looking,
+  });
+  const cacheVerifier = new CacheVerifier({
+    cache,
+    store,
+    looker,
+    backlog,
+    clock,
+    staleAfterHours,
+  });
+  const healthCheck = new HealthCheck({
+    verifier: cacheVerifier,
+    store,
+    clock,
+    random,
+    log,
+    intervalMs: config.healthIntervalMs,
+  });
+  const tools = bindTools({
+    kv: new KvService({ writes: side.writes, reads: side.reads, load, limits: config }),
+    keyVerifier: new KeyVerifier(looker, keyMaxBytes),
+    cacheVerifier,
+    repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
+    ttlLister: new TtlLister(cache),
+    load,
+    syncReporter: new SyncReporter({ pool, stats, backlog, load, clock }),
+  });
+
+  return {
+    tools,
+    backends: { cache: side.description, store: opened.description },
+    async start() {
+      if (journal !== undefined) {
+        const link = new CacheLink(journal, store, clock, log);
+        closers.push("cache link", () => link.stop());
+        await link.start();
+      }
+      closers.push("direct syncs", () => pool.idle());
+      projector.start();
+      closers.push("projector", () => projector.stop());
+      healthCheck.start();
+      closers.push("health check", () => healthCheck.stop());
+    },
+    async health() {
+      const [cacheHealth, storeHealth] = await Promise.all([
+        backendHealth(clock, cache.kind, cache.ping()),
+        backendHealth(clock, store.kind, store.ping()),
+      ]);
+      const policy = side.policy();
+      return {
+        ready: cacheHealth.up && storeHealth.up,
+        authority: side.name(),
+        cache: cacheHealth,
+        store: storeHealth,
+        warnings: policy === undefined ? [] : policyWarnings(policy),
+      };
+    },
+    async close() {
+      for (const { name, error } of await closers.closeAll()) {
+        log.warn({ err: error }, `Closing failed: ${name}`);
+      }
+    },
+  };
+}
+
+async function openSide(parts: SideParts): Promise<AuthoritySide> {
+  const { redisUrl } = parts.config;
+  if (redisUrl === undefined) {
+    const { storeFirstSide } = await import("./store-first-side.ts");
+    return storeFirstSide(parts);
+  }
+  const { cacheFirstSide } = await import("./cache-first-side.ts");
+  return cacheFirstSide(redisUrl, parts);
+}
+
+async function backendHealth(
+  clock: Clock,
+  kind: string,
+  ping: Promise<void>,
+): Promise<BackendHealth> {
+  const answer = await within(clock, PING_LIMIT_MS, ping);
+  switch (answer.outcome) {
+    case "done":
+      return { kind, up: true };
+    case "failed":
+      return {
+        kind,
+        up: false,
+        cause: answer.error instanceof Error ? answer.error.message : "unknown cause",
+      };
+    case "timed_out":
+      return { kind, up: false, cause: `no answer within ${PING_LIMIT_MS} ms` };
+  }
+}

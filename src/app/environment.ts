@@ -1,0 +1,10 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+
+/** What comes into the server from outside, so that a test or a simulation can own it. */
+export interface Environment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Log;
+}

@@ -1,0 +1,54 @@
+import type { Config } from "../config/schema.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
+import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
+import type { StorePort } from "../store/store-port.ts";
+import type { Environment } from "./environment.ts";
+
+export interface OpenedStore {
+  readonly store: StorePort;
+  readonly outbox: OutboxPort;
+  readonly authority: StoreAuthorityPort;
+  /** Where the data lies, for people; no credentials. */
+  readonly description: string;
+}
+
+/**
+ * MongoDB where its URI is given, else the SQLite file. The driver's module is loaded only when it is used. MongoDB is
+ * connected by the first call, so that the server starts while it is down; the file is opened here.
+ * Errors: CONFIG_INVALID, SCHEMA_TOO_NEW, STORE_UNAVAILABLE (the file cannot be opened).
+ */
+export async function openStore(
+  config: Config,
+  { clock, random, logger }: Environment,
+): Promise<OpenedStore> {
+  const graceMs = config.tombstoneGraceHours * 3_600_000;
+  const retentionMs = config.outboxRetentionHours * 3_600_000;
+  if (config.mongodbUri !== undefined) {
+    const { openMongo } = await import("../store/drivers/mongodb/open-mongo.ts");
+    const opened = openMongo({
+      uri: config.mongodbUri,
+      graceMs,
+      retentionMs,
+      clock,
+      random,
+      log: logger,
+    });
+    return { ...opened, description: `MongoDB at ${hostsOf(config.mongodbUri)}` };
+  }
+  const { openSqlite } = await import("../store/drivers/sqlite/open-sqlite.ts");
+  const opened = await openSqlite({
+    file: config.sqliteFile,
+    busyTimeoutMs: config.syncTimeoutMs,
+    graceMs,
+    retentionMs,
+    clock,
+    random,
+  });
+  return { ...opened, description: `SQLite file ${config.sqliteFile}` };
+}
+
+/** Hosts and database of a connection string, without user, password and options. */
+function hostsOf(uri: string): string {
+  const rest = uri.slice(uri.indexOf("://") + 3).split("?", 1)[0] ?? "";
+  return rest.slice(rest.lastIndexOf("@") + 1);
+}

@@ -1,0 +1,53 @@
+import { MemoryCache } from "../cache/drivers/memory/memory-cache.ts";
+import { StoreFirstReadPath } from "../kv/store-first-read-path.ts";
+import { StoreFirstWritePath } from "../kv/store-first-write-path.ts";
+import { nothingToAcknowledge } from "../sync/acknowledger.ts";
+import { StoreFirstRepair } from "../verify/store-first-repair.ts";
+import type { AuthoritySide, SideParts } from "./authority-side.ts";
+
+/** The store decides; the cache in this process holds copies. */
+export function storeFirstSide({
+  config,
+  environment,
+  opened,
+  pool,
+  stats,
+  onEvent,
+}: SideParts): AuthoritySide {
+  const { clock } = environment;
+  const { store, outbox, authority } = opened;
+  const { syncTimeoutMs } = config;
+  const cache = new MemoryCache({ maxBytes: config.cacheMaxMb * 1024 * 1024, clock });
+  return {
+    cache,
+    journal: undefined,
+    writes: new StoreFirstWritePath({
+      cache,
+      authority,
+      pool,
+      stats,
+      clock,
+      onEvent,
+      syncTimeoutMs,
+    }),
+    reads: new StoreFirstReadPath(cache, authority, clock),
+    acknowledge: nothingToAcknowledge,
+    sweep: undefined,
+    repairSteps: new StoreFirstRepair({ cache, store, outbox, authority }),
+    looking: {
+      // A copy may leave the in-process cache at any time; nothing can be concluded from its absence.
+      provesRemoval: async () => false,
+      thirdLookAfterMs: () => 0,
+      // A copy that would not be served says nothing about the store, unless it is the very version of the row.
+      isCurrentCopy: (key, row) => {
+        const copy = cache.get(key);
+        if (copy === undefined) return true;
+        const stamp = authority.changeStamp();
+        return (stamp !== undefined && copy.stamp === stamp) || copy.entry.version === row?.version;
+      },
+    },
+    name: () => "store-first",
+    policy: () => undefined,
+    description: "in this process",
+  };
+}

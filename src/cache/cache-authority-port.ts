@@ -1,0 +1,117 @@
+import type { Entry } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+import type { WriteCommand } from "../model/write-command.ts";
+import type { CacheObservation, CachePort } from "./cache-port.ts";
+
+/**
+ * A cache that mints versions and decides writes (Redis). Each method is one atomic step per key.
+ *
+ * *Pinned* (the eviction policy never drops a key without TTL): an unsynced write is held by the cache, marked as
+ * pending, until {@link acknowledge}. *Unpinned*: the cache may drop anything, so there are no markers, and
+ * {@link settle} does that duty before a caller is told.
+ *
+ * Errors: CACHE_UNAVAILABLE (nothing is known of the step), KEY_WRONG_TYPE, STORE_MISMATCH.
+ */
+export interface CacheAuthorityPort extends CachePort {
+  readonly kind: "redis";
+
+  /** How the server is set up, as last seen; undefined before the first connection. */
+  readonly policy: CachePolicy | undefined;
+
+  /** Asks the server anew how it is set up. */
+  refreshPolicy(): Promise<CachePolicy>;
+
+  /**
+   * Ties this cache to a store, for good; without an id (the store does not answer), finds the store that it is tied to.
+   * "free": it is tied to none, so nothing can be written yet. Error: STORE_MISMATCH if it belongs to another store.
+   */
+  bindStore(storeId: string | undefined): Promise<"bound" | "free">;
+
+  /**
+   * Mints a version above every earlier one of the key's bucket, marks the key pending (pinned), then writes value and
+   * meta without TTL and voids any fill lease. With `guard`, only if the key is still as it was observed.
+   */
+  write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite>;
+
+  /**
+   * Pinned: tells the cache which version the shadow has now. Equal to the copy's: the copy is clean (TTLs, marker
+   * gone). Copy newer: the marker moves up. Copy older: it is dropped with its marker. No copy: a marker that is not
+   * newer goes. Each key once.
+   */
+  acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]>;
+
+  /**
+   * Unpinned: shadow or outbox has this version. Voids the lease; equal copy: clean; older copy, or a value without
+   * meta: dropped; newer: left.
+   */
+  settle(key: string, version: Version): Promise<SettleOutcome>;
+
+  /**
+   * Unpinned: neither shadow nor outbox took this version. Voids the lease and drops the copy if it is this version or
+   * has no meta.
+   */
+  withdraw(key: string, version: Version): Promise<void>;
+
+  /** Takes the key's fill lease (3 s): a token, or undefined while another holds it. */
+  takeLease(key: string): Promise<string | undefined>;
+
+  /**
+   * Puts a shadow entry into the cache as a clean copy, if the lease is still held, the key is absent, no marker and no newer
+   * meta exists and the entry is alive by the cache's clock.
+   */
+  fill(entry: Entry, token: string): Promise<"filled" | "skipped">;
+
+  /** Gives a value that has no meta the meta of an equal shadow entry, if lease, value and absence of meta and marker still hold. */
+  stamp(entry: Entry, token: string): Promise<"stamped" | "skipped">;
+
+  /** Drops copy and meta (never a value of another type), and the marker where `marker` says so, if all is still as observed. */
+  drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved">;
+
+  /** Keys with a marker older than `ageMs`, oldest first: `limit` of them after the first `offset`. */
+  pendingOlderThan(page: {
+    readonly ageMs: number;
+    readonly limit: number;
+    readonly offset?: number;
+  }): Promise<readonly string[]>;
+
+  /** Whether the value of a meta with this version, if it is gone, can only have been removed by someone: nothing was ever evicted here, and this run wrote it. */
+  provesRemoval(version: Version): Promise<boolean>;
+}
+
+export interface CachePolicy {
+  readonly maxmemoryPolicy: string;
+  readonly maxmemoryBytes: number;
+  readonly pinned: boolean;
+  /** How unsynced writes survive a restart of the cache. */
+  readonly persistence: "none" | "rdb" | "aof-everysec" | "aof-always" | "aof-no" | "unknown";
+  readonly serverVersion: string;
+}
+
+/** The key must still look like this; a key without meta also needs the fill lease. */
+export interface CopyGuard {
+  readonly seen: CacheObservation;
+  readonly token?: string;
+}
+
+export type DropScope = "copy" | "copy_and_marker" | "marker";
+
+export interface Acknowledgement {
+  readonly key: string;
+  /** The version that the shadow has now. */
+  readonly version: Version;
+}
+
+/** `clean`: the copy was this version. `newer`: the copy is ahead. `dropped`: the copy was behind. `absent`: there was no meta. */
+export type AckOutcome = "clean" | "newer" | "dropped" | "absent";
+export type SettleOutcome = "clean" | "newer" | "dropped";
+
+export type CacheWrite =
+  | {
+      readonly outcome: "written";
+      readonly entry: Entry;
+      /** Whether a live value stood there before; undefined where the cache cannot know, because it held nothing of the key. */
+      readonly existed: boolean | undefined;
+      /** Whether the write is held and marked until the shadow has it. */
+      readonly pinned: boolean;
+    }
+  | { readonly outcome: "moved" };

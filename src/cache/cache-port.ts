@@ -1,0 +1,82 @@
+import type { WriterIds } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+
+/**
+ * What verification and the operators' tools need from any cache: to look, without changing anything.
+ *
+ * Every method may fail with CACHE_UNAVAILABLE.
+ */
+export interface CachePort {
+  readonly kind: "memory" | "redis";
+
+  /** Resolves if the cache answers a trivial question. */
+  ping(): Promise<void>;
+
+  /** All that the cache knows of each key, in the order asked; each key is read atomically. */
+  observe(keys: readonly string[]): Promise<readonly CacheObservation[]>;
+
+  /**
+   * How long each key's value has to live, in the order asked, milliseconds: null = no end, undefined = no value. The
+   * nearer of the value's own deadline and the cache's.
+   */
+  timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]>;
+
+  /**
+   * One page of the user keys that have anything in the cache: a value of any type, meta, or a marker. A key that is
+   * there for the whole scan is seen at least once; it may be seen twice. `cursor` undefined = from the start, and in
+   * the answer = the end. `prefix` is literal text.
+   */
+  scan(page: {
+    readonly prefix?: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<CachePage>;
+
+  /** Keys whose last write the shadow has not had for `olderThanMs`, by the cache's own marks; 0 where the cache keeps none. */
+  countPending(olderThanMs: number): Promise<number>;
+
+  /** Bytes the cache uses, by its own account. */
+  memoryBytes(): Promise<number>;
+
+  close(): Promise<void>;
+}
+
+export interface CachePage {
+  readonly keys: readonly string[];
+  readonly cursor: string | undefined;
+}
+
+/** One key as the cache held it at one instant. */
+export interface CacheObservation {
+  readonly key: string;
+  /** The plain value at the user's key. */
+  readonly value: CachedValue | undefined;
+  /** The Redis type that stands at the key where it is not a string. */
+  readonly foreignType: string | undefined;
+  readonly meta: CacheMeta | undefined;
+  /** The seq of the key's oldest write that the shadow does not have (the pending marker). */
+  readonly markerSeq: number | undefined;
+  /** Time to live of the value as the cache would expire it, milliseconds; null = none. */
+  readonly ttlMs: number | null;
+  /** The same of the meta beside it: equal as long as only we have set TTLs. */
+  readonly metaTtlMs: number | null;
+  /** The cache's clock at that instant, milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+export interface CachedValue {
+  /** The bytes as text; where they are not UTF-8, {@link isText} is false and this is lossy. */
+  readonly text: string;
+  readonly isText: boolean;
+  /** Hex SHA-256 of the bytes. */
+  readonly hash: string;
+}
+
+/** What the cache remembers of the last write of a key. */
+export interface CacheMeta extends WriterIds {
+  readonly version: Version;
+  /** First half of the value's content hash; empty for a tombstone. */
+  readonly shortHash: string;
+  readonly expiresAtMs: number | null;
+  readonly tombstone: boolean;
+}

@@ -1,0 +1,358 @@
+import type { Redis } from "ioredis";
+import type { Random } from "../../../lib/random.ts";
+import { BUCKETS, bucketOf } from "../../../model/bucket.ts";
+import type { Entry } from "../../../model/entry.ts";
+import { LockstepError } from "../../../model/lockstep-error.ts";
+import { epochOf, FIRST_EPOCH, type Version } from "../../../model/version.ts";
+import type { WriteCommand } from "../../../model/write-command.ts";
+import type {
+  Acknowledgement,
+  AckOutcome,
+  CacheAuthorityPort,
+  CachePolicy,
+  CacheWrite,
+  CopyGuard,
+  DropScope,
+  SettleOutcome,
+} from "../../cache-authority-port.ts";
+import type { CacheObservation, CachePage } from "../../cache-port.ts";
+import { encodeIds, encodeMeta, hashBytes } from "./meta-codec.ts";
+import { decodeObservation } from "./observation.ts";
+import type { RedisConnection } from "./redis-connection.ts";
+import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
+import { scanUserKeys } from "./redis-scan.ts";
+
+/** How long a reader may take from its look at the shadow to its fill. */
+const FILL_LEASE_MS = 3000;
+
+/** Where volatile-* needs a TTL on every clean value and no residency is set: far enough never to matter. */
+const FAR_RESIDENCY_MS = 365 * 24 * 3600 * 1000;
+
+export interface RedisCacheOptions {
+  /** How long a clean value stays in the cache, milliseconds; undefined = until evicted. */
+  readonly residencyMs: number | undefined;
+  /** How long a synced tombstone is remembered, milliseconds. */
+  readonly graceMs: number;
+}
+
+/** Redis as the authority: every step is one script, so it is atomic whatever other processes do. */
+export class RedisCache implements CacheAuthorityPort {
+  readonly kind = "redis";
+  readonly #connection: RedisConnection;
+  readonly #random: Random;
+  readonly #options: RedisCacheOptions;
+
+  constructor(connection: RedisConnection, random: Random, options: RedisCacheOptions) {
+    this.#connection = connection;
+    this.#random = random;
+    this.#options = options;
+  }
+
+  get policy(): CachePolicy | undefined {
+    return this.#connection.policy;
+  }
+
+  refreshPolicy(): Promise<CachePolicy> {
+    return this.#connection.refreshPolicy();
+  }
+
+  async ping(): Promise<void> {
+    await this.#connection.command("ping", (client) => client.ping());
+  }
+
+  bindStore(storeId: string | undefined): Promise<"bound" | "free"> {
+    return this.#connection.bindStore(storeId);
+  }
+
+  async write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite> {
+    const { meta, state, pending, lease } = sideKeys(command.key);
+    const set = command.op === "set" ? command : undefined;
+    const pinned = this.#pinned;
+    const [status, ...values] = await this.#connection.script(
+      "write",
+      [command.key, meta, state, pending, lease],
+      [
+        command.op,
+        set?.value ?? "",
+        hashBytes(set?.hash ?? ""),
+        set?.ttlMs == null ? "" : String(set.ttlMs),
+        encodeIds(command),
+        pinned ? "1" : "0",
+        guardWord(guard),
+        ...(guard === undefined ? ["", "0", "", ""] : seenArgs(guard.seen)),
+        guard?.token ?? "",
+      ],
+    );
+    if (status === "MOVED") return { outcome: "moved" };
+    if (status === "WRONG_TYPE") throw wrongType(command.key, String(values[0]));
+    const [version, existed, deadline] = values.map(String) as [string, string, string];
+    const entry: Entry = {
+      key: command.key,
+      version,
+      value: set?.value ?? null,
+      hash: set?.hash ?? "",
+      expiresAtMs: deadline === "" ? null : Number(deadline),
+      sessionId: command.sessionId,
+      interactionId: command.interactionId,
+    };
+    return {
+      outcome: "written",
+      entry,
+      existed: existed === "?" ? undefined : existed === "1",
+      pinned,
+    };
+  }
+
+  async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
+    return this.#eachByBucket(keys, async (bucket, batch) => {
+      const [, now, ...rows] = await this.#connection.script(
+        "observe",
+        [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
+        [],
+      );
+      const nowMs = Number(String(now));
+      return batch.map((key, i) => decodeObservation(key, nowMs, rows[i] as unknown[]));
+    });
+  }
+
+  async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
+    return this.#eachByBucket(keys, async (bucket, batch) => {
+      const [, ...ttls] = await this.#connection.script(
+        "ttl",
+        [stateKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
+        [],
+      );
+      return (ttls as number[]).map((ttl) => (ttl === -2 ? undefined : ttl === -1 ? null : ttl));
+    });
+  }
+
+  async acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]> {
+    const versions = new Map(acks.map(({ key, version }) => [key, version]));
+    return this.#eachByBucket([...versions.keys()], async (bucket, batch) => {
+      const [, ...answers] = await this.#connection.script(
+        "acknowledge",
+        [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
+        [
+          this.#residency,
+          String(this.#options.graceMs),
+          ...batch.map((key) => versions.get(key) ?? ""),
+        ],
+      );
+      return answers.map((answer) => String(answer) as AckOutcome);
+    });
+  }
+
+  async settle(key: string, version: Version): Promise<SettleOutcome> {
+    return (await this.#settle("settle", key, version)) as SettleOutcome;
+  }
+
+  async withdraw(key: string, version: Version): Promise<void> {
+    await this.#settle("withdraw", key, version);
+  }
+
+  async takeLease(key: string): Promise<string | undefined> {
+    const token = this.#random.hex(8);
+    const { state } = sideKeys(key);
+    const [status] = await this.#connection.script(
+      "lease",
+      [state, leaseKey(key)],
+      [token, String(FILL_LEASE_MS)],
+    );
+    return status === "TAKEN" ? token : undefined;
+  }
+
+  async fill(entry: Entry, token: string): Promise<"filled" | "skipped"> {
+    return (await this.#fill(entry, token, "")) ? "filled" : "skipped";
+  }
+
+  async stamp(entry: Entry, token: string): Promise<"stamped" | "skipped"> {
+    return (await this.#fill(entry, token, "stamp")) ? "stamped" : "skipped";
+  }
+
+  async drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved"> {
+    const { meta, state, pending } = sideKeys(seen.key);
+    const [status] = await this.#connection.script(
+      "drop",
+      [seen.key, meta, state, pending],
+      [what, ...seenArgs(seen)],
+    );
+    return status === "DROPPED" ? "dropped" : "moved";
+  }
+
+  async pendingOlderThan(page: {
+    ageMs: number;
+    limit: number;
+    offset?: number;
+  }): Promise<readonly string[]> {
+    const end = (page.offset ?? 0) + page.limit;
+    const before = await this.#markersBefore(page.ageMs);
+    const members = await this.#onEachBucket("pending", async (client, pending) =>
+      pairs(await client.zrangebyscore(pending, "-inf", before, "WITHSCORES", "LIMIT", 0, end)),
+    );
+    return members
+      .flat()
+      .sort((a, b) => a.score - b.score)
+      .slice(page.offset ?? 0, end)
+      .map(({ member }) => member);
+  }
+
+  async countPending(olderThanMs: number): Promise<number> {
+    const before = await this.#markersBefore(olderThanMs);
+    const counts = await this.#onEachBucket("pending count", (client, pending) =>
+      client.zcount(pending, "-inf", before),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  scan(page: { prefix?: string; cursor?: string; limit: number }): Promise<CachePage> {
+    return this.#connection.command("scan", (client) => scanUserKeys(client, page));
+  }
+
+  async memoryBytes(): Promise<number> {
+    await this.#connection.refreshPolicy();
+    return Number(this.#connection.info.get("used_memory") ?? 0);
+  }
+
+  async provesRemoval(version: Version): Promise<boolean> {
+    // Under any other policy no proof is possible, and the server need not be asked.
+    if (this.policy?.maxmemoryPolicy !== "noeviction") return false;
+    const policy = await this.#connection.refreshPolicy();
+    const evicted = this.#connection.info.get("evicted_keys");
+    return (
+      policy.maxmemoryPolicy === "noeviction" && evicted === "0" && epochOf(version) === FIRST_EPOCH
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  get #pinned(): boolean {
+    return this.policy?.pinned ?? true;
+  }
+
+  /** Residency of a clean value in ms as the scripts take it; empty = none. */
+  get #residency(): string {
+    const residencyMs =
+      this.#options.residencyMs ??
+      (this.policy?.maxmemoryPolicy.startsWith("volatile-") === true
+        ? FAR_RESIDENCY_MS
+        : undefined);
+    return residencyMs === undefined ? "" : String(residencyMs);
+  }
+
+  /** The score below which a marker is older than `ageMs`, by the server's clock; the zeroth age means all. */
+  async #markersBefore(ageMs: number): Promise<number | "+inf"> {
+    if (ageMs <= 0) return "+inf";
+    const [seconds, micros] = await this.#connection.command("time", (client) => client.time());
+    return Number(seconds) * 1_000_000 + Number(micros) - ageMs * 1000;
+  }
+
+  #onEachBucket<T>(
+    name: string,
+    ask: (client: Redis, pending: string) => Promise<T>,
+  ): Promise<T[]> {
+    return this.#connection.command(name, (client) =>
+      Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => ask(client, pendingKey(bucket)))),
+    );
+  }
+
+  /** Runs one script for each bucket among the keys (a script may only touch keys that live together); answers in the order asked. */
+  async #eachByBucket<T>(
+    keys: readonly string[],
+    run: (bucket: number, batch: readonly string[]) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const places = new Map<number, number[]>();
+    keys.forEach((key, place) => {
+      const bucket = bucketOf(key);
+      const group = places.get(bucket);
+      if (group === undefined) places.set(bucket, [place]);
+      else group.push(place);
+    });
+    const answers: T[] = [];
+    await Promise.all(
+      [...places].map(async ([bucket, group]) => {
+        const batch = await run(
+          bucket,
+          group.map((place) => keys[place] as string),
+        );
+        group.forEach((place, i) => {
+          answers[place] = batch[i] as T;
+        });
+      }),
+    );
+    return answers;
+  }
+
+  async #settle(how: "settle" | "withdraw", key: string, version: Version): Promise<string> {
+    const { meta, state, lease } = sideKeys(key);
+    const [outcome] = await this.#connection.script(
+      "settle",
+      [key, meta, state, lease],
+      [how, version, this.#residency, String(this.#options.graceMs)],
+    );
+    return outcome;
+  }
+
+  async #fill(entry: Entry, token: string, form: "" | "stamp"): Promise<boolean> {
+    if (entry.value === null) return false;
+    const { meta, state, pending, lease } = sideKeys(entry.key);
+    const [status] = await this.#connection.script(
+      "fill",
+      [entry.key, meta, state, pending, lease],
+      [
+        token,
+        entry.value,
+        hashBytes(entry.hash),
+        entry.version,
+        entry.expiresAtMs === null ? "" : String(entry.expiresAtMs),
+        this.#residency,
+        form,
+      ],
+    );
+    return status === "FILLED";
+  }
+}
+
+function guardWord(guard: CopyGuard | undefined): string {
+  if (guard === undefined) return "";
+  return guard.token === undefined ? "seen" : "lease";
+}
+
+/** Meta, value and marker of an observation as `is_as_seen` in the prelude takes them. */
+function seenArgs({
+  key,
+  meta,
+  value,
+  foreignType,
+  markerSeq,
+}: CacheObservation): (string | Buffer)[] {
+  if (foreignType !== undefined) throw wrongType(key, foreignType);
+  if (value?.isText === false) {
+    throw new LockstepError(
+      "VALUE_NOT_TEXT",
+      `The value of ${JSON.stringify(key)} is not UTF-8 text.`,
+    );
+  }
+  return [
+    meta === undefined ? "" : encodeMeta(meta),
+    value === undefined ? "0" : "1",
+    value?.text ?? "",
+    markerSeq === undefined ? "" : String(markerSeq),
+  ];
+}
+
+function wrongType(key: string, type: string): LockstepError {
+  return new LockstepError(
+    "KEY_WRONG_TYPE",
+    `The key ${JSON.stringify(key)} holds a Redis ${type}, not a string.`,
+  );
+}
+
+function pairs(flat: readonly string[]): { member: string; score: number }[] {
+  const found: { member: string; score: number }[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    found.push({ member: flat[i] as string, score: Number(flat[i + 1]) });
+  }
+  return found;
+}

@@ -1,0 +1,37 @@
+-- Pinned: tells the cache which version the shadow has now, for keys of one bucket. Only this clears a marker.
+-- KEYS  1 state, 2 pending, then for each key: user key, meta
+-- ARGV  1 store id, 2 residency in ms or '', 3 grace time of a tombstone in ms, then for each key: version
+-- Returns {'FENCED'} | {'DONE', for each key: 'clean' the copy was this version, 'newer' the copy is ahead,
+--         'dropped' the copy was behind, 'absent' there was no meta}
+if is_fenced(KEYS[1], ARGV[1]) then
+  return { 'FENCED' }
+end
+local done = { 'DONE' }
+for i = 3, #KEYS, 2 do
+  local user_key, meta_key = KEYS[i], KEYS[i + 1]
+  local version = ARGV[4 + (i - 3) / 2]
+  local meta = read_meta(meta_key)
+  local outcome
+  if not meta then
+    local score = redis.call('ZSCORE', KEYS[2], user_key)
+    if score and tonumber(score) <= seq_of(version) then
+      redis.call('ZREM', KEYS[2], user_key)
+    end
+    outcome = 'absent'
+  elseif version_of(meta) == version then
+    make_clean(user_key, meta_key, meta, ARGV[2], ARGV[3])
+    redis.call('ZREM', KEYS[2], user_key)
+    outcome = 'clean'
+  elseif version_of(meta) > version then
+    -- The oldest write that the shadow lacks is now a later one: a hot key's lag stays its true lag.
+    redis.call('ZADD', KEYS[2], 'XX', 'GT', integer_text(seq_of(version) + 1), user_key)
+    outcome = 'newer'
+  else
+    unlink_value(user_key)
+    redis.call('UNLINK', meta_key)
+    redis.call('ZREM', KEYS[2], user_key)
+    outcome = 'dropped'
+  end
+  done[#done + 1] = outcome
+end
+return done

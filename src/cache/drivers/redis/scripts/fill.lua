@@ -1,0 +1,32 @@
+-- Puts a shadow entry into the cache as a clean copy. Every write voids the lease, so a fill that looked at the shadow
+-- before a write cannot cover it.
+-- KEYS  1 user key, 2 meta, 3 state, 4 pending, 5 lease
+-- ARGV  1 store id, 2 lease token, 3 value, 4 first 16 bytes of its SHA-256, 5 version, 6 expiresAt or '',
+--       7 residency in ms or '', 8 '' to fill an absent key, 'stamp' to give an equal value its meta
+-- Returns {'FENCED'} | {'FILLED'} | {'SKIPPED'}
+if is_fenced(KEYS[3], ARGV[1]) then
+  return { 'FENCED' }
+end
+if redis.call('GET', KEYS[5]) ~= ARGV[2] then
+  return { 'SKIPPED' }
+end
+redis.call('UNLINK', KEYS[5])
+if redis.call('ZSCORE', KEYS[4], KEYS[1]) then
+  return { 'SKIPPED' }
+end
+if ARGV[6] ~= '' and tonumber(ARGV[6]) <= math.floor(now_us() / 1000) then
+  return { 'SKIPPED' }
+end
+local meta = read_meta(KEYS[2])
+if ARGV[8] == 'stamp' then
+  if meta or redis.pcall('GET', KEYS[1]) ~= ARGV[3] then
+    return { 'SKIPPED' }
+  end
+else
+  if meta and version_of(meta) > ARGV[5] or redis.call('EXISTS', KEYS[1]) == 1 then
+    return { 'SKIPPED' }
+  end
+end
+redis.call('SET', KEYS[1], ARGV[3])
+make_clean(KEYS[1], KEYS[2], 'L' .. ARGV[5] .. ARGV[4] .. ARGV[6], ARGV[7], '0')
+return { 'FILLED' }

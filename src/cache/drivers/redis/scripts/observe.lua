@@ -1,0 +1,27 @@
+-- Reads all that the cache knows of some keys of one bucket, at one instant.
+-- KEYS  1 state, 2 pending, then for each key: user key, meta
+-- ARGV  1 store id
+-- Returns {'FENCED'} | {'SEEN', now in ms, then for each key: {value or nil, type of a key that is no string or nil,
+--         meta or nil, marker score or nil, PTTL, PTTL of the meta}}
+if is_fenced(KEYS[1], ARGV[1]) then
+  return { 'FENCED' }
+end
+local seen = { 'SEEN', integer_text(math.floor(now_us() / 1000)) }
+for i = 3, #KEYS, 2 do
+  local value = redis.pcall('GET', KEYS[i])
+  local foreign = false
+  if type(value) == 'table' then
+    value = false
+    foreign = type_of(KEYS[i])
+  end
+  local score = redis.call('ZSCORE', KEYS[2], KEYS[i])
+  seen[#seen + 1] = {
+    value,
+    foreign,
+    read_meta(KEYS[i + 1]),
+    score and integer_text(tonumber(score)),
+    redis.call('PTTL', KEYS[i]),
+    redis.call('PTTL', KEYS[i + 1]),
+  }
+end
+return seen

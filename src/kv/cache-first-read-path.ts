@@ -1,0 +1,176 @@
+import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import type { CachedValue, CacheMeta, CacheObservation } from "../cache/cache-port.ts";
+import type { Clock } from "../lib/clock.ts";
+import { type Entry, isDead, isExpired, newestOf } from "../model/entry.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
+import type { StorePort } from "../store/store-port.ts";
+import type { ReadAnswer, ReadPath } from "./read-path.ts";
+import type { Durability } from "./write-path.ts";
+
+const BEHIND =
+  "The cache does not answer; this is the store's copy and may be behind the last writes.";
+
+/**
+ * Redis answers; on a miss the shadow does, and the cache is filled under a lease that any write voids. What counts as
+ * a miss: no value, and nothing that says why there is none (a tombstone, an expiry, or a removal that nobody but a
+ * person or program can have made).
+ */
+export class CacheFirstReadPath implements ReadPath {
+  readonly #cache: CacheAuthorityPort;
+  readonly #store: StorePort;
+  readonly #outbox: OutboxPort;
+  readonly #clock: Clock;
+  readonly #readThrough: boolean;
+
+  constructor(parts: {
+    readonly cache: CacheAuthorityPort;
+    readonly store: StorePort;
+    readonly outbox: OutboxPort;
+    readonly clock: Clock;
+    readonly readThrough: boolean;
+  }) {
+    this.#cache = parts.cache;
+    this.#store = parts.store;
+    this.#outbox = parts.outbox;
+    this.#clock = parts.clock;
+    this.#readThrough = parts.readThrough;
+  }
+
+  async read(key: string): Promise<ReadAnswer> {
+    let seen: CacheObservation;
+    try {
+      [seen] = (await this.#cache.observe([key])) as [CacheObservation];
+    } catch (error) {
+      if (LockstepError.codeOf(error) !== "CACHE_UNAVAILABLE") throw error;
+      return this.#fromStoreAlone(key);
+    }
+    const { meta, value, nowMs } = seen;
+    if (meta?.tombstone === true || (meta !== undefined && isExpired(meta.expiresAtMs, nowMs))) {
+      return { found: false, source: "cache" };
+    }
+    if (seen.foreignType !== undefined) {
+      throw new LockstepError(
+        "KEY_WRONG_TYPE",
+        `The key ${JSON.stringify(key)} holds a Redis ${seen.foreignType}, not a string.`,
+      );
+    }
+    if (value?.isText === false) {
+      throw new LockstepError(
+        "VALUE_NOT_TEXT",
+        `The value of ${JSON.stringify(key)} is not UTF-8 text.`,
+      );
+    }
+    if (value !== undefined)
+      return meta === undefined ? this.#foreignValue(seen, value) : this.#hit(seen, value, meta);
+    if (meta !== undefined && (await this.#wasRemoved(seen, meta)))
+      return { found: false, source: "cache" };
+    return this.#readThrough ? this.#miss(key, nowMs) : { found: false, source: "cache" };
+  }
+
+  #hit({ markerSeq, nowMs }: CacheObservation, value: CachedValue, meta: CacheMeta): ReadAnswer {
+    return {
+      found: true,
+      value: value.text,
+      source: "cache",
+      version: meta.version,
+      expiresAtMs: meta.expiresAtMs,
+      nowMs,
+      durable: this.#durabilityOf(markerSeq),
+    };
+  }
+
+  /** Pinned, a marker says that only the journal surely has the write; unpinned, nothing in the cache can tell. */
+  #durabilityOf(markerSeq: number | undefined): Durability | null {
+    if (this.#cache.policy?.pinned !== true) return null;
+    return markerSeq === undefined ? "shadow" : "journal";
+  }
+
+  /** A value that we did not write, or whose meta was evicted: equal to the shadow it is stamped, else served as it stands. */
+  async #foreignValue(seen: CacheObservation, value: CachedValue): Promise<ReadAnswer> {
+    const unversioned: ReadAnswer = {
+      found: true,
+      value: value.text,
+      source: "cache",
+      version: null,
+      expiresAtMs: seen.ttlMs === null ? null : seen.nowMs + seen.ttlMs,
+      nowMs: seen.nowMs,
+      durable: null,
+    };
+    if (seen.markerSeq !== undefined) return unversioned;
+    const token = await this.#cache.takeLease(seen.key);
+    const shadow = await this.#shadowOrNothing(seen.key);
+    if (shadow === undefined || isDead(shadow, seen.nowMs) || shadow.value !== value.text)
+      return unversioned;
+    if (token !== undefined) await this.#cache.stamp(shadow, token);
+    return {
+      ...unversioned,
+      version: shadow.version,
+      expiresAtMs: shadow.expiresAtMs,
+      durable: "shadow",
+    };
+  }
+
+  async #wasRemoved({ markerSeq }: CacheObservation, meta: CacheMeta): Promise<boolean> {
+    return markerSeq !== undefined || (await this.#cache.provesRemoval(meta.version));
+  }
+
+  /** The lease comes before the look at the shadow: a write in between voids it, and the fill then does nothing. */
+  async #miss(key: string, nowMs: number): Promise<ReadAnswer> {
+    const token = await this.#cache.takeLease(key);
+    const { entry, from } = await this.#newest(key);
+    if (entry === undefined || entry.value === null || isDead(entry, nowMs))
+      return { found: false, source: "store" };
+    if (token !== undefined) await this.#cache.fill(entry, token);
+    return {
+      found: true,
+      value: entry.value,
+      source: "store",
+      version: entry.version,
+      expiresAtMs: entry.expiresAtMs,
+      nowMs,
+      durable: from,
+    };
+  }
+
+  /** Unpinned, a write may live in the outbox alone; pinned, its value is still in the cache and this is never asked. */
+  async #newest(key: string): Promise<{ entry: Entry | undefined; from: "shadow" | "outbox" }> {
+    if (this.#cache.policy?.pinned !== true) {
+      const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
+      const shadow = await this.#store.get(key);
+      const newest = newestOf(events.map((event) => event.entry));
+      if (newest !== undefined && (shadow === undefined || newest.version > shadow.version)) {
+        return { entry: newest, from: "outbox" };
+      }
+      return { entry: shadow, from: "shadow" };
+    }
+    return { entry: await this.#store.get(key), from: "shadow" };
+  }
+
+  async #shadowOrNothing(key: string): Promise<Entry | undefined> {
+    try {
+      return await this.#store.get(key);
+    } catch (error) {
+      if (LockstepError.codeOf(error) !== "STORE_UNAVAILABLE") throw error;
+      return undefined;
+    }
+  }
+
+  async #fromStoreAlone(key: string): Promise<ReadAnswer> {
+    const { entry, from } = await this.#newest(key);
+    const nowMs = this.#clock.nowMs();
+    if (entry === undefined || entry.value === null || isDead(entry, nowMs)) {
+      return { found: false, source: "store", warning: BEHIND };
+    }
+    return {
+      found: true,
+      value: entry.value,
+      source: "store",
+      version: entry.version,
+      expiresAtMs: entry.expiresAtMs,
+      nowMs,
+      durable: from,
+      warning: BEHIND,
+    };
+  }
+}

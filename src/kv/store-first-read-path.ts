@@ -1,0 +1,51 @@
+import type { CopyCachePort } from "../cache/copy-cache-port.ts";
+import type { Clock } from "../lib/clock.ts";
+import { type Entry, isDead } from "../model/entry.ts";
+import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
+import { keepCopy } from "./keep-copy.ts";
+import type { ReadAnswer, ReadPath } from "./read-path.ts";
+import type { Durability } from "./write-path.ts";
+
+/**
+ * Serves the copy only while nobody else has committed anything since it was made; otherwise the store is asked, which
+ * is the authority here, so reading through cannot be switched off.
+ */
+export class StoreFirstReadPath implements ReadPath {
+  readonly #cache: CopyCachePort;
+  readonly #authority: StoreAuthorityPort;
+  readonly #clock: Clock;
+
+  constructor(cache: CopyCachePort, authority: StoreAuthorityPort, clock: Clock) {
+    this.#cache = cache;
+    this.#authority = authority;
+    this.#clock = clock;
+  }
+
+  async read(key: string): Promise<ReadAnswer> {
+    const copy = this.#cache.get(key);
+    const stamp = this.#authority.changeStamp();
+    if (copy !== undefined && stamp !== undefined && copy.stamp === stamp) {
+      return this.#answer(copy.entry, "cache", null);
+    }
+    const current = await this.#authority.current(key, (loaded, stampThen) =>
+      keepCopy(this.#cache, key, loaded, stampThen),
+    );
+    if (current === undefined) return { found: false, source: "store" };
+    return this.#answer(current.entry, "store", current.from);
+  }
+
+  #answer(entry: Entry, source: "cache" | "store", durable: Durability | null): ReadAnswer {
+    const nowMs = this.#clock.nowMs();
+    if (entry.value === null || isDead(entry, nowMs)) return { found: false, source };
+    return {
+      found: true,
+      value: entry.value,
+      source,
+      version: entry.version,
+      expiresAtMs: entry.expiresAtMs,
+      nowMs,
+      // The store acknowledged it before it was copied; whether row or event holds it now is not known without asking.
+      durable: durable ?? null,
+    };
+  }
+}

@@ -1,0 +1,122 @@
+import type { CachePort } from "../cache/cache-port.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+
+export interface TtlReport {
+  readonly keys: readonly {
+    readonly key: string;
+    readonly ttlMs: number | null;
+    readonly expiring: boolean;
+  }[];
+  /** Keys in the cache under the prefix in all. */
+  readonly total: number;
+  /** Where to go on; null at the end. */
+  readonly cursor: string | null;
+}
+
+export interface TtlRequest {
+  readonly prefix?: string;
+  readonly limit: number;
+  /** Keys with less left than this are marked. */
+  readonly expiringWithinMs: number;
+  readonly cursor?: string;
+  readonly signal: AbortSignal;
+}
+
+/** A page of the cache's own scan, and how many of its keys an earlier answer has already given. */
+interface Place {
+  readonly page: string | undefined;
+  readonly skip: number;
+}
+
+const SCAN_LIMIT = 500;
+
+/** Lists the time to live of cached keys, the ones closest to expiry first within each answer. */
+export class TtlLister {
+  readonly #cache: CachePort;
+
+  constructor(cache: CachePort) {
+    this.#cache = cache;
+  }
+
+  /** Errors: CACHE_UNAVAILABLE, INPUT_INVALID for a cursor that is not ours, ABORTED. */
+  async list(request: TtlRequest): Promise<TtlReport> {
+    const { keys, next } = await this.#collect(request, decodeCursor(request.cursor));
+    const times = await this.#cache.timesToLive(keys);
+    const rows = keys
+      .map((key, i) => ({ key, ttlMs: times[i] }))
+      .filter((row): row is { key: string; ttlMs: number | null } => row.ttlMs !== undefined)
+      .map(({ key, ttlMs }) => ({
+        key,
+        ttlMs,
+        expiring: ttlMs !== null && ttlMs <= request.expiringWithinMs,
+      }))
+      .sort(
+        (a, b) => (a.ttlMs ?? Number.POSITIVE_INFINITY) - (b.ttlMs ?? Number.POSITIVE_INFINITY),
+      );
+    const total = await this.#count(request);
+    return { keys: rows, total, cursor: next === undefined ? null : encodeCursor(next) };
+  }
+
+  async #collect(
+    { prefix, limit, signal }: TtlRequest,
+    from: Place,
+  ): Promise<{ readonly keys: readonly string[]; readonly next: Place | undefined }> {
+    const keys: string[] = [];
+    let place: Place | undefined = from;
+    while (place !== undefined && keys.length < limit) {
+      stopIfAborted(signal);
+      const page = await this.#page(prefix, place.page);
+      const fresh = page.keys.slice(place.skip, place.skip + limit - keys.length);
+      keys.push(...fresh);
+      const taken: number = place.skip + fresh.length;
+      if (taken < page.keys.length) place = { page: place.page, skip: taken };
+      else place = page.cursor === undefined ? undefined : { page: page.cursor, skip: 0 };
+    }
+    return { keys, next: place };
+  }
+
+  async #count({ prefix, signal }: TtlRequest): Promise<number> {
+    let total = 0;
+    let cursor: string | undefined;
+    do {
+      stopIfAborted(signal);
+      const page = await this.#page(prefix, cursor);
+      const times = await this.#cache.timesToLive(page.keys);
+      total += times.filter((ttlMs) => ttlMs !== undefined).length;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return total;
+  }
+
+  #page(prefix: string | undefined, cursor: string | undefined) {
+    return this.#cache.scan({
+      limit: SCAN_LIMIT,
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+  }
+}
+
+function stopIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new LockstepError("ABORTED", "The listing was cancelled.");
+}
+
+function encodeCursor({ page, skip }: Place): string {
+  return Buffer.from(JSON.stringify([page ?? null, skip])).toString("base64url");
+}
+
+function decodeCursor(cursor: string | undefined): Place {
+  if (cursor === undefined) return { page: undefined, skip: 0 };
+  try {
+    const [page, skip] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if ((page === null || typeof page === "string") && typeof skip === "number") {
+      return { page: page ?? undefined, skip };
+    }
+  } catch {
+    // Told below, like any other text that is not a cursor.
+  }
+  throw new LockstepError(
+    "INPUT_INVALID",
+    "The cursor is not one that get_cache_ttl_info has given.",
+  );
+}

@@ -1,0 +1,45 @@
+import type { Clock } from "./clock.ts";
+
+/**
+ * Runs one step again and again: every `intervalMs`, and at once when nudged. Steps never overlap; a nudge during a
+ * step means one more step right after it. A step must not fail: it reports its own errors.
+ */
+export class WorkerLoop {
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  readonly #step: (signal: AbortSignal) => Promise<void>;
+  readonly #stopped = new AbortController();
+  #nudged = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(clock: Clock, intervalMs: number, step: (signal: AbortSignal) => Promise<void>) {
+    this.#clock = clock;
+    this.#intervalMs = intervalMs;
+    this.#step = step;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  nudge(): void {
+    this.#nudged.abort();
+  }
+
+  /** Resolves when the step under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#nudged.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      this.#nudged = new AbortController();
+      await this.#step(signal);
+      if (signal.aborted) return;
+      await this.#clock.sleep(this.#intervalMs, this.#nudged.signal);
+    }
+  }
+}

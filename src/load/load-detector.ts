@@ -1,0 +1,106 @@
+import type { Route } from "../kv/write-path.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Backlog } from "../sync/backlog.ts";
+import type { SyncPool } from "../sync/sync-pool.ts";
+import {
+  judgeLoad,
+  type LoadInputs,
+  type LoadJudgement,
+  type LoadThresholds,
+} from "./judge-load.ts";
+
+export type SyncMode = "hybrid" | "event-only";
+
+export interface LoadReport extends LoadJudgement {
+  readonly inputs: LoadInputs;
+  readonly thresholds: LoadThresholds;
+  readonly wouldUse: "ASYNC_THREAD" | "EVENT_BASED";
+}
+
+export interface RouteChoice {
+  readonly route: Route;
+  readonly reason: string;
+}
+
+/** How old the count of unprocessed events may be when a write chooses its way, milliseconds. */
+const COUNT_AGE_MS = 1000;
+
+/** Chooses the way of each write by load. The pool is looked at live; events are counted at most once a second. */
+export class LoadDetector {
+  readonly #pool: SyncPool;
+  readonly #backlog: Backlog;
+  readonly #clock: Clock;
+  readonly #thresholds: LoadThresholds;
+  readonly #mode: SyncMode;
+  #unprocessed = 0;
+  #countedAtMs = Number.NEGATIVE_INFINITY;
+  #counting: Promise<void> | undefined;
+
+  constructor(parts: {
+    readonly pool: SyncPool;
+    readonly backlog: Backlog;
+    readonly clock: Clock;
+    readonly thresholds: LoadThresholds;
+    readonly mode: SyncMode;
+  }) {
+    this.#pool = parts.pool;
+    this.#backlog = parts.backlog;
+    this.#clock = parts.clock;
+    this.#thresholds = parts.thresholds;
+    this.#mode = parts.mode;
+  }
+
+  get mode(): SyncMode {
+    return this.#mode;
+  }
+
+  /** Judges with a fresh count. Where it cannot be had, the last one stands. */
+  async report(): Promise<LoadReport> {
+    await this.#count();
+    const inputs = this.#inputs();
+    const judgement = judgeLoad(inputs, this.#thresholds);
+    const { route, reason } = this.#choose(judgement);
+    return {
+      highLoad: judgement.highLoad,
+      reason,
+      inputs,
+      thresholds: this.#thresholds,
+      wouldUse: route === "direct" ? "ASYNC_THREAD" : "EVENT_BASED",
+    };
+  }
+
+  /** The way for a write now. Never waits: an old count is renewed in the background. */
+  choose(): RouteChoice {
+    if (this.#clock.monotonicMs() - this.#countedAtMs > COUNT_AGE_MS) void this.#count();
+    return this.#choose(judgeLoad(this.#inputs(), this.#thresholds));
+  }
+
+  #choose({ highLoad, reason }: LoadJudgement): RouteChoice {
+    if (this.#mode === "event-only") {
+      return { route: "event", reason: "Event-only mode is set (LOCKSTEP_SYNC_MODE)." };
+    }
+    return { route: highLoad ? "event" : "direct", reason };
+  }
+
+  #inputs(): LoadInputs {
+    const { active, max, queued } = this.#pool.load;
+    return { poolUtilization: active / max, queued, unprocessed: this.#unprocessed };
+  }
+
+  #count(): Promise<void> {
+    this.#counting ??= this.#backlog
+      .count()
+      .then(
+        ({ unprocessed }) => {
+          this.#unprocessed = unprocessed;
+        },
+        // A backend that is down shows in the pool and in the answers of the writes themselves.
+        () => undefined,
+      )
+      .finally(() => {
+        this.#countedAtMs = this.#clock.monotonicMs();
+        this.#counting = undefined;
+      });
+    return this.#counting;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Version } from "./version.ts";
+
+/** How a write reached the shadow: in its own call, or by an event that the projector applied. */
+export type SyncMethod = "ASYNC_THREAD" | "EVENT_BASED";
+
+/** Who wrote, in the words of the caller; kept for people and never interpreted. */
+export interface WriterIds {
+  readonly sessionId: string | null;
+  readonly interactionId: string | null;
+}
+
+/** One version of one key. A delete is an entry too: a tombstone, whose value is null. */
+export interface Entry extends WriterIds {
+  readonly key: string;
+  readonly version: Version;
+  /** The stored text; null marks a tombstone. */
+  readonly value: string | null;
+  /** {@link contentHash} of the value's UTF-8 bytes; empty for a tombstone. */
+  readonly hash: string;
+  /** Data TTL as a point in time, milliseconds since 1970; null = never. */
+  readonly expiresAtMs: number | null;
+}
+
+/** An entry as the store keeps it, with how and when it arrived there. */
+export interface ShadowEntry extends Entry {
+  readonly syncMethod: SyncMethod;
+  /** Milliseconds since 1970, by the clock of the process that wrote the row. */
+  readonly syncedAtMs: number;
+}
+
+/** A tombstone or an expired value: nothing a reader may see. */
+export function isDead(entry: Pick<Entry, "value" | "expiresAtMs">, nowMs: number): boolean {
+  return entry.value === null || isExpired(entry.expiresAtMs, nowMs);
+}
+
+export function isExpired(expiresAtMs: number | null, nowMs: number): boolean {
+  return expiresAtMs !== null && expiresAtMs <= nowMs;
+}
+
+/** The newest of several entries of one key. */
+export function newestOf<T extends Pick<Entry, "version">>(entries: readonly T[]): T | undefined {
+  let newest: T | undefined;
+  for (const entry of entries) {
+    if (newest === undefined || entry.version > newest.version) newest = entry;
+  }
+  return newest;
+}
+
+/**
+ * When a dead row may be forgotten: the grace time after a delete or an expiry. Within it an older
+ * write that arrives late still meets the newer version; rows that live for ever are never purged.
+ */
+export function purgeAtMs(
+  entry: Pick<Entry, "value" | "expiresAtMs">,
+  writtenAtMs: number,
+  graceMs: number,
+): number | null {
+  if (entry.value === null) return writtenAtMs + graceMs;
+  return entry.expiresAtMs === null ? null : entry.expiresAtMs + graceMs;
+}

@@ -1,0 +1,128 @@
+/** What class of trouble an error is; it decides how a client should react. */
+export type ErrorKind = "input" | "conflict" | "unavailable" | "aborted" | "broken" | "start-up";
+
+export interface ErrorFacts {
+  readonly kind: ErrorKind;
+  /** True where the same call may succeed later without being changed. */
+  readonly retryable: boolean;
+  /** When to retry, milliseconds; undefined where the same call would fail again. */
+  readonly retryAfterMs?: number;
+  /** Which side is at fault, where one is. */
+  readonly at?: "cache" | "store";
+  /** What the calling model or person should do next. */
+  readonly hint: string;
+}
+
+const TABLE = {
+  INPUT_INVALID: {
+    kind: "input",
+    retryable: false,
+    hint: "Change the named field and call again.",
+  },
+  TOOL_UNKNOWN: {
+    kind: "input",
+    retryable: false,
+    hint: "Call tools/list for the tools there are.",
+  },
+  KEY_RESERVED: {
+    kind: "input",
+    retryable: false,
+    hint: "Choose a key that does not begin with lockstep: (anywhere else in the key it is fine).",
+  },
+  VALUE_TOO_LARGE: {
+    kind: "input",
+    retryable: false,
+    hint: "Send a smaller value, or split it over several keys; LOCKSTEP_VALUE_MAX_BYTES sets the limit.",
+  },
+  KEY_WRONG_TYPE: {
+    kind: "conflict",
+    retryable: false,
+    at: "cache",
+    hint: "The key holds another Redis type, which belongs to another program. Use another key, or remove it there first.",
+  },
+  VALUE_NOT_TEXT: {
+    kind: "conflict",
+    retryable: false,
+    at: "cache",
+    hint: "Another program stored bytes that are not UTF-8 text. Overwrite the key with kv_set, or read it with that program.",
+  },
+  KEY_IN_MOTION: {
+    kind: "conflict",
+    retryable: true,
+    retryAfterMs: 100,
+    hint: "The key was written while it was being repaired, and the newer write stands. Call verify_key_sync to see whether a repair is still needed.",
+  },
+  CACHE_UNAVAILABLE: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 1000,
+    at: "cache",
+    hint: "Redis does not answer. Reads fall back to the store; writes must wait. GET /ready names the cause.",
+  },
+  STORE_UNAVAILABLE: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 1000,
+    at: "store",
+    hint: "The store does not answer. GET /ready names the cause; cached keys can still be read.",
+  },
+  UNKNOWN_OUTCOME: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 2500,
+    hint: "The write may or may not have happened. Read the key to see, then repeat the call if it is not there.",
+  },
+  TIMED_OUT: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 1000,
+    hint: "The call took longer than it may. Call it again, with less to do where it can be narrowed (prefix, limit).",
+  },
+  ABORTED: {
+    kind: "aborted",
+    retryable: true,
+    hint: "The caller cancelled. A write that had been decided by then stands.",
+  },
+  SHUTTING_DOWN: {
+    kind: "aborted",
+    retryable: true,
+    retryAfterMs: 1000,
+    hint: "This process is ending. Call another one, or this one once it is back.",
+  },
+  STORE_MISMATCH: {
+    kind: "start-up",
+    retryable: false,
+    hint: "This Redis is kept in step with another store. Point MONGODB_URI (or LOCKSTEP_SQLITE_FILE) at that store, or REDIS_URL at another Redis or database number.",
+  },
+  SCHEMA_TOO_NEW: {
+    kind: "start-up",
+    retryable: false,
+    at: "store",
+    hint: "The store was written by a newer release. Start that release, or name another store.",
+  },
+  CONFIG_INVALID: {
+    kind: "start-up",
+    retryable: false,
+    hint: "Correct the named variable; docs/CONFIG.md lists them all.",
+  },
+  PORT_IN_USE: {
+    kind: "start-up",
+    retryable: false,
+    hint: "Set LOCKSTEP_HTTP_PORT to a free port, or end the program that holds this one.",
+  },
+  INVARIANT_BROKEN: {
+    kind: "broken",
+    retryable: false,
+    hint: "This is a bug in the server. Please report it with the reference from the log.",
+  },
+  INTERNAL: {
+    kind: "broken",
+    retryable: false,
+    hint: "This is a bug in the server. Please report it with the reference from the log.",
+  },
+} as const satisfies Record<string, ErrorFacts>;
+
+export type ErrorCode = keyof typeof TABLE;
+
+/** Every error a caller can meet. docs/ERRORS.md is made from this table. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorFacts>> = TABLE;

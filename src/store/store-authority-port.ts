@@ -1,0 +1,67 @@
+import type { Entry } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+import type { WriteCommand } from "../model/write-command.ts";
+
+/**
+ * A store that mints versions and decides writes itself: what the in-process cache needs, since a cache that dies
+ * with its process can be no authority.
+ *
+ * Errors: STORE_UNAVAILABLE where the write surely did not happen, UNKNOWN_OUTCOME where the answer was lost.
+ */
+export interface StoreAuthorityPort {
+  /** Whether a write may go to the outbox instead of the row. */
+  readonly hasEventPath: boolean;
+
+  /**
+   * Mints a version above every earlier one of the key and writes the shadow row, or (`to: "outbox"`) an outbox event, durably. `guard` makes
+   * it conditional on the newest of row and unprocessed events.
+   * `onCommitted` runs in the same turn of the event loop as the commit, before any other caller can look: whoever
+   * keeps a copy replaces it there.
+   */
+  write(
+    command: WriteCommand,
+    options: {
+      readonly to: "shadow" | "outbox";
+      readonly guard?: RowGuard;
+      readonly onCommitted?: (current: CurrentEntry) => void;
+    },
+  ): Promise<AuthorityWrite>;
+
+  /**
+   * The newest of the key's unprocessed events and its row, in one transaction where the store has them.
+   * `onLoaded` runs in the same turn as the read.
+   */
+  current(
+    key: string,
+    onLoaded?: (current: CurrentEntry | undefined, stamp: ChangeStamp) => void,
+  ): Promise<CurrentEntry | undefined>;
+
+  /**
+   * Changes whenever another connection has committed anything; undefined where the store cannot tell, so that no
+   * copy made earlier may be trusted. Synchronous: it is asked on every hit.
+   */
+  changeStamp(): ChangeStamp;
+}
+
+/** An opaque mark to compare for equality. */
+export type ChangeStamp = number | undefined;
+
+/** Only write if the newest entry of the key still has this version; null = only if there is none. */
+export interface RowGuard {
+  readonly version: Version | null;
+}
+
+export interface CurrentEntry {
+  readonly entry: Entry;
+  readonly from: "shadow" | "outbox";
+  readonly stamp: ChangeStamp;
+}
+
+export type AuthorityWrite =
+  | {
+      readonly outcome: "written";
+      readonly entry: Entry;
+      /** Whether a live value stood there before. */
+      readonly existed: boolean;
+    }
+  | { readonly outcome: "moved"; readonly version: Version | null };

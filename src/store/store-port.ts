@@ -1,0 +1,67 @@
+import type { Entry, ShadowEntry, SyncMethod } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+
+/**
+ * The durable side: one shadow row per key. Writes are monotone (only a newer version changes a row),
+ * so repeating or reordering them is harmless.
+ *
+ * Every method may fail with STORE_UNAVAILABLE, and with nothing else that a caller has to expect.
+ */
+export interface StorePort {
+  readonly kind: "sqlite" | "mongodb";
+
+  /** This store's identity: random, made once by whichever process opens it first, the same for all and for ever. */
+  storeId(): Promise<string>;
+
+  /** Resolves if the store answers a trivial question. */
+  ping(): Promise<void>;
+
+  /** The row of a key, read so that every write acknowledged before the call is seen (linearizable on replica sets). */
+  get(key: string): Promise<ShadowEntry | undefined>;
+
+  /** The rows of many keys; keys without a row are left out. As fresh as {@link get} on one server; on replica sets the primary's view. */
+  getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>>;
+
+  /**
+   * Writes each entry whose version is newer than the row's (or that has no row yet) and leaves the other rows
+   * untouched. Resolves when all of it is durable (majority and journaled; flushed to disk), with the version each
+   * key's row has now: the entry's own, or a newer one. The same key may occur more than once.
+   */
+  applyNewer(entries: readonly Entry[], method: SyncMethod): Promise<ReadonlyMap<string, Version>>;
+
+  /**
+   * One page of rows in key order (by bytes), dead ones too, beginning after `afterKey`. Fewer than `limit` rows
+   * means the end. Rows written during a scan may or may not be seen.
+   */
+  scan(page: ScanPage): Promise<readonly ShadowEntry[]>;
+
+  /** Live rows not written since `beforeMs`: how many, and the first `limit` keys of them, oldest first. */
+  staleEntries(
+    query: StaleQuery,
+  ): Promise<{ readonly count: number; readonly keys: readonly string[] }>;
+
+  /** Rows in all, dead ones too; an estimate is fine. */
+  countRows(): Promise<number>;
+
+  /**
+   * Takes or renews the named lease for `owner`: true if nobody else holds it now. Lets one of several processes do
+   * a job that all could do; an optimisation, so no one's safety may rest on it.
+   */
+  acquireLease(name: string, owner: string, leaseMs: number): Promise<boolean>;
+
+  /** Flushes and closes. Later calls fail with STORE_UNAVAILABLE. */
+  close(): Promise<void>;
+}
+
+export interface ScanPage {
+  readonly afterKey?: string;
+  /** Only keys that begin with this text, compared byte by byte; never a pattern. */
+  readonly prefix?: string;
+  readonly limit: number;
+}
+
+export interface StaleQuery {
+  readonly beforeMs: number;
+  readonly prefix?: string;
+  readonly limit: number;
+}

@@ -1,0 +1,18 @@
+import type { Entry } from "../model/entry.ts";
+import type { OutboxEvent } from "../store/outbox-port.ts";
+
+/** The newest entry of each key in a batch: the older ones would be refused by the shadow anyway. */
+export function newestPerKey(events: readonly OutboxEvent[]): readonly Entry[] {
+  const newest = new Map<string, Entry>();
+  for (const { entry } of events) {
+    const known = newest.get(entry.key);
+    if (known === undefined || entry.version > known.version) newest.set(entry.key, entry);
+  }
+  return [...newest.values()];
+}
+
+/** How long a failed event rests, milliseconds: doubled with each attempt from 1 s up to a minute, spread by up to half. */
+export function backoffMs(attempts: number, fraction: number): number {
+  const full = Math.min(1000 * 2 ** Math.min(attempts, 10), 60_000);
+  return Math.round(full * (0.5 + fraction / 2));
+}

@@ -1,0 +1,115 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import { WorkerLoop } from "../lib/worker-loop.ts";
+import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
+import type { StorePort } from "../store/store-port.ts";
+import type { Acknowledge } from "./acknowledger.ts";
+import type { JournalSweep } from "./journal-sweep.ts";
+import { backoffMs, newestPerKey } from "./project-batch.ts";
+
+/** How long a claimed batch belongs to its claimer. Running out only repeats work. */
+const LEASE_MS = 10_000;
+
+export interface ProjectorParts {
+  readonly outbox: OutboxPort;
+  readonly store: StorePort;
+  readonly acknowledge: Acknowledge;
+  /** Where the cache keeps a journal. */
+  readonly sweep: JournalSweep | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly intervalMs: number;
+  readonly batchSize: number;
+}
+
+/**
+ * Applies what waits to the shadow: every interval, and at once when told of an event. One cycle claims a batch, keeps
+ * the newest per key, applies it in one bulk, acknowledges in the cache, and only then marks it processed; it goes on
+ * until nothing is left, then sweeps the journal. A crash between any two steps repeats the step, which is harmless,
+ * because the shadow only takes newer versions.
+ */
+export class Projector {
+  readonly #parts: ProjectorParts;
+  readonly #owner: string;
+  readonly #loop: WorkerLoop;
+  #failing = false;
+
+  constructor(parts: ProjectorParts) {
+    this.#parts = parts;
+    this.#owner = parts.random.hex(8);
+    this.#loop = new WorkerLoop(parts.clock, parts.intervalMs, (signal) => this.#cycle(signal));
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** An event was appended: do not wait for the next tick. */
+  nudge(): void {
+    this.#loop.nudge();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Applies all that waits, once; returns how many events and journal writes that were. Fails as the ports do. */
+  async drain(signal: AbortSignal): Promise<{ readonly events: number; readonly journal: number }> {
+    let events = 0;
+    while (!signal.aborted) {
+      const { outbox, batchSize } = this.#parts;
+      const batch = await outbox.claim({ owner: this.#owner, limit: batchSize, leaseMs: LEASE_MS });
+      if (batch.length === 0) break;
+      await this.#project(batch);
+      events += batch.length;
+    }
+    const journal = signal.aborted ? 0 : ((await this.#parts.sweep?.run(signal)) ?? 0);
+    return { events, journal };
+  }
+
+  async #project(batch: readonly OutboxEvent[]): Promise<void> {
+    const { store, outbox, acknowledge } = this.#parts;
+    const ids = batch.map((event) => event.id);
+    try {
+      await acknowledge(await store.applyNewer(newestPerKey(batch), "EVENT_BASED"));
+      await outbox.markProcessed(ids);
+    } catch (error) {
+      await this.#giveBack(batch, ids);
+      throw error;
+    }
+  }
+
+  async #giveBack(batch: readonly OutboxEvent[], ids: readonly string[]): Promise<void> {
+    const { outbox, random, log } = this.#parts;
+    const attempts = Math.max(...batch.map((event) => event.attempts));
+    try {
+      await outbox.release(ids, backoffMs(attempts, random.fraction()));
+    } catch (error) {
+      // The lease runs out by itself.
+      log.debug({ err: error }, "Claimed events could not be given back");
+    }
+  }
+
+  async #cycle(signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    try {
+      const done = await this.drain(signal);
+      if (this.#failing) log.info({}, "The projector works again");
+      this.#failing = false;
+      if (done.events + done.journal > 0) {
+        log.debug({ ...done, tookMs: clock.monotonicMs() - startedMs }, "Projected to the shadow");
+      }
+    } catch (error) {
+      // One line per outage, not one per tick.
+      if (!this.#failing)
+        log.warn(
+          { err: error },
+          "The projector cannot work now; what waits is kept and tried again",
+        );
+      this.#failing = true;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Clock } from "../lib/clock.ts";
+import type { LoadDetector, SyncMode } from "../load/load-detector.ts";
+import type { Backlog, BacklogCount } from "./backlog.ts";
+import type { PoolLoad, SyncPool } from "./sync-pool.ts";
+import type { SyncStats, SyncStatsReport } from "./sync-stats.ts";
+
+export interface SyncReporterAnswer extends SyncStatsReport {
+  readonly pool: PoolLoad;
+  /** Undefined while a backend that must be asked does not answer. */
+  readonly backlog: BacklogCount | undefined;
+  readonly mode: SyncMode;
+  readonly pid: number;
+  /** Since when this process counts, milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+/** What this process does for the agreement of cache and store, in figures. */
+export class SyncReporter {
+  readonly #pool: SyncPool;
+  readonly #stats: SyncStats;
+  readonly #backlog: Backlog;
+  readonly #load: LoadDetector;
+  readonly #sinceMs: number;
+
+  constructor(parts: {
+    readonly pool: SyncPool;
+    readonly stats: SyncStats;
+    readonly backlog: Backlog;
+    readonly load: LoadDetector;
+    readonly clock: Clock;
+  }) {
+    this.#pool = parts.pool;
+    this.#stats = parts.stats;
+    this.#backlog = parts.backlog;
+    this.#load = parts.load;
+    this.#sinceMs = parts.clock.nowMs();
+  }
+
+  /** Answers while a backend is down too: that is when it is asked most. */
+  async report(): Promise<SyncReporterAnswer> {
+    const backlog = await this.#backlog.count().catch(() => undefined);
+    return {
+      ...this.#stats.report(),
+      pool: this.#pool.load,
+      backlog,
+      mode: this.#load.mode,
+      pid: process.pid,
+      sinceMs: this.#sinceMs,
+    };
+  }
+}

@@ -1,0 +1,147 @@
+import type { CachePort } from "../cache/cache-port.ts";
+import type { Clock } from "../lib/clock.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+import type { StorePort } from "../store/store-port.ts";
+import type { Backlog } from "../sync/backlog.ts";
+import { CLASSES, type CopyClass, isIssue } from "./classify.ts";
+import type { Inspection, Looker } from "./looker.ts";
+
+/** At most this many keys are named in each list of a report. */
+export const NAMED_KEYS_MAX = 100;
+
+const PAGE_SIZE = 200;
+
+export interface SyncReport {
+  readonly unprocessedOutboxEvents: number;
+  readonly keysChecked: number;
+  readonly counts: Readonly<Record<CopyClass, number>>;
+  /** Keys of the issue classes, as far as they fit. */
+  readonly mismatches: readonly { readonly key: string; readonly copyClass: CopyClass }[];
+  readonly truncated: boolean;
+  readonly stale: {
+    readonly keys: readonly string[];
+    readonly count: number;
+    readonly thresholdHours: number;
+  };
+  readonly healthy: boolean;
+  readonly tookMs: number;
+}
+
+export interface VerifyRequest {
+  readonly prefix?: string;
+  readonly signal?: AbortSignal;
+  /** Hears how many keys have been checked, and about how many there are. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+export interface CacheVerifierParts {
+  readonly cache: CachePort;
+  readonly store: StorePort;
+  readonly looker: Looker;
+  readonly backlog: Backlog;
+  readonly clock: Clock;
+  readonly staleAfterHours: number;
+}
+
+/**
+ * Checks every key: first all that the store has, page by page in key order, then what only the cache has. Keeps one
+ * page in memory, so its need does not grow with the number of keys.
+ */
+export class CacheVerifier {
+  readonly #parts: CacheVerifierParts;
+
+  constructor(parts: CacheVerifierParts) {
+    this.#parts = parts;
+  }
+
+  /** Errors: CACHE_UNAVAILABLE, STORE_UNAVAILABLE, ABORTED. */
+  async verify({ prefix, signal, progress }: VerifyRequest = {}): Promise<SyncReport> {
+    const { clock, store, backlog, staleAfterHours } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const tally = new Tally();
+    const total = await store.countRows();
+    for await (const inspections of this.#pages(prefix)) {
+      if (signal?.aborted === true)
+        throw new LockstepError("ABORTED", "The verification was cancelled.");
+      tally.add(inspections);
+      progress?.(tally.keysChecked, Math.max(total, tally.keysChecked));
+    }
+    const stale = await store.staleEntries({
+      beforeMs: clock.nowMs() - staleAfterHours * 3_600_000,
+      limit: NAMED_KEYS_MAX,
+      ...(prefix === undefined ? {} : { prefix }),
+    });
+    const { unprocessed } = await backlog.count();
+    return {
+      unprocessedOutboxEvents: unprocessed,
+      keysChecked: tally.keysChecked,
+      counts: tally.counts,
+      mismatches: tally.mismatches,
+      truncated: tally.issues > tally.mismatches.length,
+      stale: { ...stale, thresholdHours: staleAfterHours },
+      healthy: tally.issues === 0,
+      tookMs: clock.monotonicMs() - startedMs,
+    };
+  }
+
+  async *#pages(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {
+    const { looker } = this.#parts;
+    for await (const keys of this.#storedKeys(prefix)) yield await looker.inspectMany(keys);
+    for await (const keys of this.#cachedKeys(prefix)) {
+      const inspections = await looker.inspectMany(keys);
+      // What has a row was checked in the first sweep, or was written since.
+      yield inspections.filter(({ look }) => look.shadow === undefined);
+    }
+  }
+
+  async *#storedKeys(prefix: string | undefined): AsyncGenerator<readonly string[]> {
+    const bounds = prefix === undefined ? {} : { prefix };
+    let after: string | undefined;
+    for (;;) {
+      const rows = await this.#parts.store.scan({
+        ...bounds,
+        limit: PAGE_SIZE,
+        ...(after === undefined ? {} : { afterKey: after }),
+      });
+      if (rows.length > 0) yield rows.map((row) => row.key);
+      after = rows.at(-1)?.key;
+      if (rows.length < PAGE_SIZE) return;
+    }
+  }
+
+  async *#cachedKeys(prefix: string | undefined): AsyncGenerator<readonly string[]> {
+    const bounds = prefix === undefined ? {} : { prefix };
+    let cursor: string | undefined;
+    do {
+      const page = await this.#parts.cache.scan({
+        ...bounds,
+        limit: PAGE_SIZE,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      if (page.keys.length > 0) yield [...new Set(page.keys)];
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+}
+
+class Tally {
+  readonly counts = Object.fromEntries(Object.keys(CLASSES).map((name) => [name, 0])) as Record<
+    CopyClass,
+    number
+  >;
+  readonly mismatches: { key: string; copyClass: CopyClass }[] = [];
+  keysChecked = 0;
+  issues = 0;
+
+  add(inspections: readonly Inspection[]): void {
+    for (const { look, verdict } of inspections) {
+      this.keysChecked += 1;
+      this.counts[verdict.copyClass] += 1;
+      if (!isIssue(verdict.copyClass)) continue;
+      this.issues += 1;
+      if (this.mismatches.length < NAMED_KEYS_MAX) {
+        this.mismatches.push({ key: look.cache.key, copyClass: verdict.copyClass });
+      }
+    }
+  }
+}

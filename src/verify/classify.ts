@@ -1,0 +1,216 @@
+import type { CacheObservation } from "../cache/cache-port.ts";
+import { contentHash, shortHash } from "../model/content-hash.ts";
+import { type Entry, isDead, isExpired, type ShadowEntry } from "../model/entry.ts";
+import { seqOf } from "../model/version.ts";
+import type { OutboxEvent } from "../store/outbox-port.ts";
+
+/** Whether each class is an issue: a difference that ordinary traffic does not explain. */
+export const CLASSES = {
+  ok: false,
+  pending: false,
+  overdue: true,
+  missing: true,
+  stale: true,
+  diverged: true,
+  lost: true,
+  corrupt: true,
+  changed_outside: true,
+  removed_outside: true,
+  unmanaged: false,
+  cold: false,
+  deleted: false,
+  expired: false,
+  absent: false,
+} as const satisfies Record<string, boolean>;
+
+export type CopyClass = keyof typeof CLASSES;
+
+export function isIssue(copyClass: CopyClass): boolean {
+  return CLASSES[copyClass];
+}
+
+/** All that is known of one key: an atomic look at the cache, then the events, then the shadow, in this order. */
+export interface Look {
+  readonly cache: CacheObservation;
+  readonly events: readonly OutboxEvent[];
+  readonly shadow: ShadowEntry | undefined;
+  /** Nothing was ever evicted here and this run wrote the meta: a value that is gone was removed by someone. */
+  readonly removalProven: boolean;
+}
+
+export interface Verdict {
+  readonly copyClass: CopyClass;
+  /** One sentence for people: what was seen that makes it so. */
+  readonly cause: string;
+}
+
+/**
+ * Names the relation of a key's two copies. Total: every look has a class. The order of the questions is the order of
+ * the table in docs/ARCHITECTURE.md, and the first that matches decides.
+ */
+export function classify(look: Look, syncObjectiveMs: number): Verdict {
+  return (
+    classifyForeignType(look) ?? classifyUnsynced(look, syncObjectiveMs) ?? classifySettled(look)
+  );
+}
+
+function classifyForeignType({ cache, events, shadow }: Look): Verdict | undefined {
+  if (cache.foreignType === undefined) return undefined;
+  const ours =
+    cache.meta !== undefined ||
+    cache.markerSeq !== undefined ||
+    events.length > 0 ||
+    shadow !== undefined;
+  return ours
+    ? verdict(
+        "changed_outside",
+        `Another program put a Redis ${cache.foreignType} where our key was.`,
+      )
+    : verdict("unmanaged", `The key holds a Redis ${cache.foreignType} of another program.`);
+}
+
+/** Questions in which a marker, an event or a foreign hand at the value decides. */
+function classifyUnsynced(
+  { cache, events, shadow }: Look,
+  syncObjectiveMs: number,
+): Verdict | undefined {
+  const { value, meta, markerSeq, nowMs } = cache;
+  const marked = markerSeq !== undefined;
+  const mismatch =
+    value !== undefined &&
+    meta !== undefined &&
+    (meta.tombstone || shortHash(value.hash) !== meta.shortHash);
+  if (mismatch || (value !== undefined && marked && meta === undefined)) {
+    return shadow !== undefined && !matchesOwnHash(shadow)
+      ? verdict(
+          "corrupt",
+          "The cached value is not the one that was written, and the stored one does not match its hash.",
+        )
+      : verdict(
+          "changed_outside",
+          "The value in the cache is not the one that was written through this server.",
+        );
+  }
+  if (marked && meta?.tombstone === false && value === undefined) {
+    return verdict(
+      "removed_outside",
+      "A write that the store does not have yet was removed from the cache by another hand.",
+    );
+  }
+  if (events.length > 0 || (marked && meta !== undefined)) {
+    const ageMs = nowMs - sinceMs(markerSeq, events, shadow);
+    return ageMs > syncObjectiveMs
+      ? verdict(
+          "overdue",
+          `The store has been waiting for this key's last write for ${Math.round(ageMs)} ms.`,
+        )
+      : verdict("pending", "The last write is on its way to the store.");
+  }
+  return marked
+    ? verdict("lost", "The cache marks a write as pending that it no longer holds.")
+    : undefined;
+}
+
+/** From here on there is no marker and no event: what is seen is meant to be in agreement. */
+function classifySettled({ cache, shadow, removalProven }: Look): Verdict {
+  const { value, meta, nowMs } = cache;
+  if (meta === undefined) {
+    return value === undefined
+      ? classifyUncached(shadow, nowMs)
+      : classifyWithoutMeta(value.hash, shadow, nowMs);
+  }
+  const metaDead = meta.tombstone || isExpired(meta.expiresAtMs, nowMs);
+  if (metaDead && shadow === undefined) {
+    return verdict(
+      meta.tombstone ? "deleted" : "expired",
+      "The cache remembers the end of a key that the store has forgotten.",
+    );
+  }
+  if (shadow !== undefined && shadow.version > meta.version) {
+    return verdict("stale", "The store has a newer write than the cache.");
+  }
+  const shadowIsOlder = shadow === undefined || shadow.version < meta.version;
+  if (!metaDead && value === undefined) {
+    if (shadowIsOlder)
+      return verdict("lost", "The cache remembers a write whose value neither side holds.");
+    if (!matchesOwnHash(shadow))
+      return verdict("corrupt", "The stored value does not match its hash.");
+    if (isDead(shadow, nowMs))
+      return verdict("diverged", "The same version is alive in the cache and dead in the store.");
+    return removalProven
+      ? verdict(
+          "removed_outside",
+          "The value was removed from the cache by another hand; nothing is ever evicted here.",
+        )
+      : verdict("cold", "The value is only in the store; the next read brings it back.");
+  }
+  if (shadowIsOlder)
+    return verdict(
+      "missing",
+      "The cache holds a write that the store does not have, and nothing is on its way.",
+    );
+  if (metaDead && isDead(shadow, nowMs)) {
+    return verdict(
+      shadow.value === null ? "deleted" : "expired",
+      "Both sides agree that the key is gone.",
+    );
+  }
+  const agrees =
+    matchesOwnHash(shadow) &&
+    value?.hash === shadow.hash &&
+    meta.expiresAtMs === shadow.expiresAtMs;
+  return agrees
+    ? verdict("ok", "Both sides hold the same write.")
+    : verdict("diverged", "Both sides hold the same version with different contents.");
+}
+
+function classifyWithoutMeta(
+  hash: string,
+  shadow: ShadowEntry | undefined,
+  nowMs: number,
+): Verdict {
+  if (shadow === undefined)
+    return verdict(
+      "unmanaged",
+      "Another program put this value into the cache; the store knows nothing of it.",
+    );
+  if (!isDead(shadow, nowMs) && shadow.hash === hash && matchesOwnHash(shadow)) {
+    return verdict("ok", "Both sides hold the same value; the cache has forgotten its version.");
+  }
+  return verdict(
+    "changed_outside",
+    "The value in the cache was not written through this server and differs from the stored one.",
+  );
+}
+
+function classifyUncached(shadow: ShadowEntry | undefined, nowMs: number): Verdict {
+  if (shadow === undefined) return verdict("absent", "Neither side knows the key.");
+  if (!matchesOwnHash(shadow))
+    return verdict("corrupt", "The stored value does not match its hash.");
+  if (!isDead(shadow, nowMs))
+    return verdict("cold", "The value is only in the store; the next read brings it back.");
+  return verdict(
+    shadow.value === null ? "deleted" : "expired",
+    "The store remembers the end of the key.",
+  );
+}
+
+/** Since when the store has been behind, ms since 1970: the later of marker and shadow, without a marker the oldest event. */
+function sinceMs(
+  markerSeq: number | undefined,
+  events: readonly OutboxEvent[],
+  shadow: ShadowEntry | undefined,
+): number {
+  const shadowSeq = shadow === undefined ? 0 : seqOf(shadow.version) + 1;
+  if (markerSeq !== undefined) return Math.max(markerSeq, shadowSeq) / 1000;
+  return Math.min(...events.map((event) => seqOf(event.entry.version))) / 1000;
+}
+
+/** A row that someone edited by hand, or a disk changed, no longer matches the hash written with it. */
+export function matchesOwnHash(entry: Pick<Entry, "value" | "hash">): boolean {
+  return contentHash(entry.value) === entry.hash;
+}
+
+function verdict(copyClass: CopyClass, cause: string): Verdict {
+  return { copyClass, cause };
+}

@@ -1,0 +1,34 @@
+import type { Tool } from "../src/transport/tool.ts";
+import { forceSyncRepair } from "./force-sync-repair.ts";
+import { getCacheTtlInfo } from "./get-cache-ttl-info.ts";
+import { hybridSyncAdaptive } from "./hybrid-sync/adaptive.ts";
+import { hybridSyncDelete } from "./hybrid-sync/delete.ts";
+import { hybridSyncLoadCheck } from "./hybrid-sync/load-check.ts";
+import { hybridSyncManual } from "./hybrid-sync/manual.ts";
+import { hybridSyncStats } from "./hybrid-sync/stats.ts";
+import { kvDelete } from "./kv-delete.ts";
+import { kvGet } from "./kv-get.ts";
+import { kvSet } from "./kv-set.ts";
+import type { Services } from "./services.ts";
+import { verifyCacheSync } from "./verify-cache-sync.ts";
+import { verifyKeySync } from "./verify-key-sync.ts";
+
+/** Every tool, in the order clients see them: by name, so that lists and caches of them are stable. */
+const factories = [
+  forceSyncRepair,
+  getCacheTtlInfo,
+  hybridSyncAdaptive,
+  hybridSyncDelete,
+  hybridSyncLoadCheck,
+  hybridSyncManual,
+  hybridSyncStats,
+  kvDelete,
+  kvGet,
+  kvSet,
+  verifyCacheSync,
+  verifyKeySync,
+];
+
+export function bindTools(services: Services): readonly Tool[] {
+  return factories.map((bind) => bind(services));
+}

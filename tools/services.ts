@@ -1,0 +1,18 @@
+import type { KvService } from "../src/kv/kv-service.ts";
+import type { TtlLister } from "../src/kv/ttl-lister.ts";
+import type { LoadDetector } from "../src/load/load-detector.ts";
+import type { SyncReporter } from "../src/sync/sync-reporter.ts";
+import type { CacheVerifier } from "../src/verify/cache-verifier.ts";
+import type { KeyVerifier } from "../src/verify/key-verifier.ts";
+import type { Repairer } from "../src/verify/repairer.ts";
+
+/** What the tools are labels on. */
+export interface Services {
+  readonly kv: KvService;
+  readonly keyVerifier: KeyVerifier;
+  readonly cacheVerifier: CacheVerifier;
+  readonly repairer: Repairer;
+  readonly ttlLister: TtlLister;
+  readonly load: LoadDetector;
+  readonly syncReporter: SyncReporter;
+}
