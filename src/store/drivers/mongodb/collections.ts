@@ -1,0 +1,37 @@
+import type { mongo } from "mongoose";
+import type { OutboxDocument } from "./outbox-document.ts";
+import type { StoredRow } from "./shadow-row.ts";
+
+/** What the whole store knows about itself: `_id: "store"` and `_id: "mint"`. */
+export interface StateDocument {
+  readonly _id: string;
+}
+
+/** Who may do the named job now, by the server's clock. */
+export interface LeaseDocument {
+  readonly _id: string;
+  readonly owner: string;
+  readonly until: Date;
+}
+
+/** `kvshadow` and `outbox` are read by people; the others carry our name, since the database may hold more than us. */
+export const SHADOW = "kvshadow";
+const OUTBOX = "outbox";
+const STATE = "lockstep_state";
+const LEASES = "lockstep_leases";
+
+export function shadowOf(database: mongo.Db): mongo.Collection<StoredRow> {
+  return database.collection<StoredRow>(SHADOW);
+}
+
+export function outboxOf(database: mongo.Db): mongo.Collection<OutboxDocument> {
+  return database.collection<OutboxDocument>(OUTBOX);
+}
+
+export function stateOf<T extends StateDocument>(database: mongo.Db): mongo.Collection<T> {
+  return database.collection<T>(STATE);
+}
+
+export function leasesOf(database: mongo.Db): mongo.Collection<LeaseDocument> {
+  return database.collection<LeaseDocument>(LEASES);
+}

@@ -1,0 +1,143 @@
+import type { Clock } from "../../../lib/clock.ts";
+import { contentHash } from "../../../model/content-hash.ts";
+import { type Entry, newestOf, type ShadowEntry } from "../../../model/entry.ts";
+import { LockstepError } from "../../../model/lockstep-error.ts";
+import type { Version } from "../../../model/version.ts";
+import type { WriteCommand } from "../../../model/write-command.ts";
+import type { OutboxPort } from "../../outbox-port.ts";
+import type {
+  AuthorityWrite,
+  ChangeStamp,
+  CurrentEntry,
+  RowGuard,
+  StoreAuthorityPort,
+} from "../../store-authority-port.ts";
+import type { StorePort } from "../../store-port.ts";
+import { guardedWrite } from "./guarded-write.ts";
+import type { MongoConnection } from "./mongo-connection.ts";
+import { mintVersion } from "./version-mint.ts";
+
+/** Each attempt after the first has met another writer's newer version of the same key. */
+const ATTEMPTS_MAX = 30;
+
+/**
+ * Decides writes where the cache is in-process. A write is two steps: a version is minted in the state
+ * document, then one command judges the guard and replaces the row. A row (or event) at that version
+ * or above means that another writer came between the two, and the write starts over with a newer
+ * version; so whoever is told "written" was the newest at that moment.
+ *
+ * It writes no events itself, but honours those that were left by processes with a Redis.
+ */
+export class MongoAuthority implements StoreAuthorityPort {
+  readonly hasEventPath = false;
+  readonly #connection: MongoConnection;
+  readonly #store: Pick<StorePort, "get">;
+  readonly #outbox: Pick<OutboxPort, "unprocessedOf">;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+
+  constructor(options: {
+    readonly connection: MongoConnection;
+    readonly store: Pick<StorePort, "get">;
+    readonly outbox: Pick<OutboxPort, "unprocessedOf">;
+    readonly clock: Clock;
+    /** How long a tombstone or an expired row must be kept, milliseconds. */
+    readonly graceMs: number;
+  }) {
+    this.#connection = options.connection;
+    this.#store = options.store;
+    this.#outbox = options.outbox;
+    this.#clock = options.clock;
+    this.#graceMs = options.graceMs;
+  }
+
+  async write(
+    command: WriteCommand,
+    options: {
+      readonly to: "shadow" | "outbox";
+      readonly guard?: RowGuard;
+      readonly onCommitted?: (current: CurrentEntry) => void;
+    },
+  ): Promise<AuthorityWrite> {
+    if (options.to === "outbox") {
+      throw new LockstepError("INVARIANT_BROKEN", "MongoDB as the authority has no event path.");
+    }
+    let floor: Version | undefined;
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      const result = await this.#attempt(command, options.guard, floor);
+      if (result.outcome !== "overtaken") {
+        if (result.outcome === "written") options.onCommitted?.(fromShadow(result.entry));
+        return result;
+      }
+      floor = result.by;
+    }
+    throw new LockstepError(
+      "STORE_UNAVAILABLE",
+      `Other writers of the key were faster ${ATTEMPTS_MAX} times; nothing was written.`,
+    );
+  }
+
+  async current(
+    key: string,
+    onLoaded?: (current: CurrentEntry | undefined, stamp: ChangeStamp) => void,
+  ): Promise<CurrentEntry | undefined> {
+    // Events before the row: one that is applied between the two reads is then seen in the row.
+    const event = await this.#newestEvent(key);
+    const row = await this.#store.get(key);
+    const current = newerOf(row, event);
+    onLoaded?.(current, undefined);
+    return current;
+  }
+
+  changeStamp(): ChangeStamp {
+    return undefined;
+  }
+
+  async #attempt(
+    command: WriteCommand,
+    guard: RowGuard | undefined,
+    floor: Version | undefined,
+  ): Promise<AuthorityWrite | { readonly outcome: "overtaken"; readonly by: Version }> {
+    const [version, event] = await Promise.all([
+      this.#connection.call("mint a version", (database) => mintVersion(database, floor)),
+      this.#newestEvent(command.key),
+    ]);
+    const nowMs = this.#clock.nowMs();
+    const entry = entryOf(command, version, nowMs);
+    const judged = await this.#connection.callOnce("write a row", (database) =>
+      guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs }),
+    );
+    return judged.outcome === "written" ? { ...judged, entry } : judged;
+  }
+
+  async #newestEvent(key: string): Promise<Entry | undefined> {
+    const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
+    return newestOf(events.map((event) => event.entry));
+  }
+}
+
+function newerOf(row: ShadowEntry | undefined, event: Entry | undefined): CurrentEntry | undefined {
+  if (event !== undefined && (row === undefined || event.version > row.version)) {
+    return { entry: event, from: "outbox", stamp: undefined };
+  }
+  return row === undefined ? undefined : fromShadow(entryIn(row));
+}
+
+function fromShadow(entry: Entry): CurrentEntry {
+  return { entry, from: "shadow", stamp: undefined };
+}
+
+/** The row's entry, without how it came there. */
+function entryIn({ syncMethod: _method, syncedAtMs: _at, ...entry }: ShadowEntry): Entry {
+  return entry;
+}
+
+function entryOf(command: WriteCommand, version: Version, nowMs: number): Entry {
+  const { key, sessionId, interactionId } = command;
+  const common = { key, version, sessionId, interactionId };
+  if (command.op === "delete") {
+    return { ...common, value: null, hash: contentHash(null), expiresAtMs: null };
+  }
+  const { value, hash, ttlMs } = command;
+  return { ...common, value, hash, expiresAtMs: ttlMs === null ? null : nowMs + ttlMs };
+}

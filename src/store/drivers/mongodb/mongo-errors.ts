@@ -1,0 +1,92 @@
+import mongoose from "mongoose";
+import { LockstepError } from "../../../model/lockstep-error.ts";
+
+const {
+  MongoError,
+  MongoInvalidArgumentError,
+  MongoNotConnectedError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+  MongoWriteConcernError,
+} = mongoose.mongo;
+
+const DUPLICATE_KEY = 11000;
+
+/**
+ * Server errors after which a write may stand all the same: it was interrupted, by a time limit, a
+ * shutdown or a change of primary, and perhaps only while it waited for the other members.
+ */
+const INTERRUPTED = new Set([
+  50, // MaxTimeMSExpired
+  64, // WriteConcernFailed
+  91, // ShutdownInProgress
+  189, // PrimarySteppedDown
+  262, // ExceededTimeLimit
+  11600, // InterruptedAtShutdown
+  11601, // Interrupted
+  11602, // InterruptedDueToReplStateChange
+]);
+
+/** Pool errors that the driver does not export; all are thrown before anything is sent. */
+const NO_CONNECTION = new Set([
+  "MongoPoolClearedError",
+  "MongoPoolClosedError",
+  "MongoWaitQueueTimeoutError",
+]);
+
+/** Failures of the driver or the server, as opposed to a bug on our side of the call. */
+export function isMongoFailure(error: unknown): error is Error {
+  if (error instanceof MongoInvalidArgumentError) return false;
+  return error instanceof MongoError || error instanceof mongoose.MongooseError;
+}
+
+/**
+ * Whether a write that failed with this error may have been carried out. Only true for a command that
+ * the driver does not repeat by itself, since the second attempt's error hides the first one's.
+ */
+export function mayHaveHappened(error: unknown): boolean {
+  if (error instanceof MongoWriteConcernError) return true;
+  if (error instanceof MongoServerError) return INTERRUPTED.has(Number(error.code));
+  return !isSurelyUnsent(error);
+}
+
+/** Two upserts of a new key met, and the server did not settle it by itself; the loser can simply try again. */
+export function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+export function storeUnavailable(
+  action: string,
+  error: Error,
+  redact: (text: string) => string,
+): LockstepError {
+  const text = `MongoDB did not complete "${action}": ${redact(error.message)}`;
+  return new LockstepError("STORE_UNAVAILABLE", text, { cause: error });
+}
+
+export function unknownOutcome(
+  action: string,
+  error: Error,
+  redact: (text: string) => string,
+): LockstepError {
+  const text = `MongoDB's answer to "${action}" was lost: ${redact(error.message)}`;
+  return new LockstepError("UNKNOWN_OUTCOME", text, { cause: error });
+}
+
+function isSurelyUnsent(error: unknown): boolean {
+  if (error instanceof MongoServerSelectionError) return true;
+  if (error instanceof MongoNotConnectedError) return true;
+  if (error instanceof MongoTopologyClosedError) return true;
+  if (!(error instanceof MongoError)) return false;
+  return (
+    NO_CONNECTION.has(error.name) ||
+    error.hasErrorLabel("HandshakeError") ||
+    wasRefused(error.cause)
+  );
+}
+
+/** A socket that was ever connected does not report this. */
+function wasRefused(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED";
+}

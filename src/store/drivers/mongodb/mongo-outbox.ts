@@ -1,0 +1,183 @@
+import type { mongo } from "mongoose";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Log } from "../../../lib/log.ts";
+import type { Random } from "../../../lib/random.ts";
+import type { Entry } from "../../../model/entry.ts";
+import type { OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import { outboxOf } from "./collections.ts";
+import type { MongoConnection } from "./mongo-connection.ts";
+import { decodeEvent, encodeEvent, type OutboxDocument, toObjectIds } from "./outbox-document.ts";
+import { msOrNull } from "./shadow-row.ts";
+
+/** One `$in` stays far below the 16 MB that a command may have, also with keys of 1 kB. */
+const KEYS_PER_QUERY = 1_000;
+
+/** How often a claim looks again where other owners took all that it had found, or none of it could be read. */
+const CLAIM_ROUNDS_MAX = 5;
+
+/** Not processed, readable as far as known, and held by no live lease: all by the server's clock. */
+const CLAIMABLE: mongo.Filter<mongo.Document> = {
+  processed: false,
+  state: { $ne: "dead" },
+  // Null and a missing field come before every date.
+  $expr: { $lte: ["$leaseUntil", "$$NOW"] },
+};
+
+/** Events in the collection `outbox`. */
+export class MongoOutbox implements OutboxPort {
+  readonly #connection: MongoConnection;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+
+  constructor(options: {
+    readonly connection: MongoConnection;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+  }) {
+    this.#connection = options.connection;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#log = options.log;
+  }
+
+  async append(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const nowMs = this.#clock.nowMs();
+    const events = entries.map((entry) => encodeEvent(entry, nowMs));
+    await this.#connection.call("append events", (database) =>
+      outboxOf(database).insertMany(events),
+    );
+  }
+
+  async claim(request: {
+    readonly owner: string;
+    readonly limit: number;
+    readonly leaseMs: number;
+  }): Promise<readonly OutboxEvent[]> {
+    // To MongoDB, a limit of 0 is none at all.
+    if (request.limit <= 0) return [];
+    for (let round = 1; round <= CLAIM_ROUNDS_MAX; round += 1) {
+      const taken = await this.#connection.call("claim events", (database) =>
+        this.#takeSome(database, request),
+      );
+      if (taken === "none left") return [];
+      const events = await this.#readable(taken);
+      if (events.length > 0) return events;
+    }
+    return [];
+  }
+
+  async markProcessed(ids: readonly string[]): Promise<void> {
+    const _id = { $in: toObjectIds(ids) };
+    await this.#connection.call("mark events as processed", (database) =>
+      outboxOf(database).updateMany(
+        { _id, processed: false },
+        {
+          $set: { processed: true, state: "done", owner: null, claim: null, leaseUntil: null },
+          // The index that removes it counts from here, by the same clock.
+          $currentDate: { processedAt: true },
+        },
+      ),
+    );
+  }
+
+  async release(ids: readonly string[], retryAfterMs: number): Promise<void> {
+    const _id = { $in: toObjectIds(ids) };
+    const released = {
+      attempts: { $add: [{ $ifNull: ["$attempts", 0] }, 1] },
+      owner: null,
+      claim: null,
+      leaseUntil: { $add: ["$$NOW", retryAfterMs] },
+    };
+    await this.#connection.call("release events", (database) =>
+      outboxOf(database).updateMany({ _id, processed: false }, [{ $set: released }]),
+    );
+  }
+
+  async unprocessedOf(
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
+    const found = new Map<string, OutboxEvent[]>();
+    for (let start = 0; start < keys.length; start += KEYS_PER_QUERY) {
+      const some = keys.slice(start, start + KEYS_PER_QUERY);
+      const documents = await this.#connection.call("read events of keys", (database) =>
+        outboxOf(database)
+          .find({ "payload.key": { $in: some }, processed: false })
+          .toArray(),
+      );
+      for (const event of oldestFirst(documents).flatMap(
+        (document) => decodeEvent(document) ?? [],
+      )) {
+        const ofKey = found.get(event.entry.key);
+        if (ofKey === undefined) found.set(event.entry.key, [event]);
+        else ofKey.push(event);
+      }
+    }
+    return found;
+  }
+
+  async countUnprocessed(): Promise<number> {
+    return this.#connection.call("count events", (database) =>
+      outboxOf(database).countDocuments({ processed: false }),
+    );
+  }
+
+  /**
+   * Looks for candidates, leases those that are still free, and reads back which ones they were. The
+   * condition is judged again for each event as it is leased, so no event goes to two owners.
+   */
+  async #takeSome(
+    database: mongo.Db,
+    { owner, limit, leaseMs }: { owner: string; limit: number; leaseMs: number },
+  ): Promise<readonly OutboxDocument[] | "none left"> {
+    const outbox = outboxOf(database);
+    // Sorted by `ts` alone, as the index is: events of one millisecond come in the order of their insertion.
+    const candidates = await outbox
+      .find(CLAIMABLE, { projection: { _id: 1 }, sort: { ts: 1 }, limit, batchSize: limit })
+      .toArray();
+    if (candidates.length === 0) return "none left";
+    const claim = this.#random.hex(8);
+    const _id = { $in: candidates.map((candidate) => candidate._id) };
+    const leased = {
+      owner: { $literal: owner },
+      claim,
+      leaseUntil: { $add: ["$$NOW", leaseMs] },
+    };
+    await outbox.updateMany({ _id, ...CLAIMABLE }, [{ $set: leased }]);
+    const taken = await outbox.find({ _id, claim, processed: false }).toArray();
+    // A lookup by id does not keep the order of the candidates.
+    const byId = new Map(taken.map((document) => [String(document._id), document]));
+    return candidates.flatMap((candidate) => byId.get(String(candidate._id)) ?? []);
+  }
+
+  /** Leaves out what cannot be read, and marks it so that it is in nobody's way. */
+  async #readable(documents: readonly OutboxDocument[]): Promise<readonly OutboxEvent[]> {
+    const events: OutboxEvent[] = [];
+    const unreadable: OutboxDocument["_id"][] = [];
+    for (const document of documents) {
+      const event = decodeEvent(document);
+      if (event === undefined) unreadable.push(document._id);
+      else events.push(event);
+    }
+    if (unreadable.length > 0) {
+      await this.#connection.call("set events aside", (database) =>
+        outboxOf(database).updateMany(
+          { _id: { $in: unreadable } },
+          { $set: { state: "dead", owner: null, claim: null, leaseUntil: null } },
+        ),
+      );
+      this.#log.warn(
+        { ids: unreadable.map(String) },
+        "Outbox events that cannot be read were set aside.",
+      );
+    }
+    return events;
+  }
+}
+
+/** An index gives the events of one key in the order of their insertion, which stands within a millisecond. */
+function oldestFirst(documents: readonly OutboxDocument[]): readonly OutboxDocument[] {
+  return documents.toSorted((one, other) => (msOrNull(one.ts) ?? 0) - (msOrNull(other.ts) ?? 0));
+}

@@ -1,0 +1,162 @@
+import type { mongo } from "mongoose";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Entry, ShadowEntry, SyncMethod } from "../../../model/entry.ts";
+import type { Version } from "../../../model/version.ts";
+import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
+import { leasesOf, shadowOf } from "./collections.ts";
+import { keyRange } from "./key-range.ts";
+import type { MongoConnection } from "./mongo-connection.ts";
+import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
+import { toBulks, upsertNewer } from "./upsert-rows.ts";
+
+/** A linearizable read waits for a majority, without a limit of its own for ever. */
+const LINEARIZABLE_MS = 2_000;
+
+/** One `$in` stays far below the 16 MB that a command may have, also with keys of 1 kB. */
+const KEYS_PER_QUERY = 1_000;
+
+/**
+ * The shadow in the collection `kvshadow`. `graceMs` is how long a dead row must be kept after its
+ * delete or expiry, milliseconds.
+ */
+export class MongoStore implements StorePort {
+  readonly kind = "mongodb";
+  readonly #connection: MongoConnection;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+
+  constructor(options: {
+    readonly connection: MongoConnection;
+    readonly clock: Clock;
+    readonly graceMs: number;
+  }) {
+    this.#connection = options.connection;
+    this.#clock = options.clock;
+    this.#graceMs = options.graceMs;
+  }
+
+  async storeId(): Promise<string> {
+    return this.#connection.storeId();
+  }
+
+  async ping(): Promise<void> {
+    await this.#connection.call("ping", (database) => database.command({ ping: 1 }));
+  }
+
+  async get(key: string): Promise<ShadowEntry | undefined> {
+    const options: mongo.FindOptions = (await this.#connection.primaryMayMove())
+      ? { readConcern: { level: "linearizable" }, maxTimeMS: LINEARIZABLE_MS }
+      : {};
+    const row = await this.#connection.call("read a row", (database) =>
+      shadowOf(database).findOne({ _id: key }, options),
+    );
+    return row === null ? undefined : decodeRow(row);
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
+    const found = new Map<string, ShadowEntry>();
+    for (let start = 0; start < keys.length; start += KEYS_PER_QUERY) {
+      const some = keys.slice(start, start + KEYS_PER_QUERY);
+      const rows = await this.#connection.call("read rows", (database) =>
+        shadowOf(database)
+          .find({ _id: { $in: some } }, { batchSize: some.length })
+          .toArray(),
+      );
+      for (const row of rows) found.set(row._id, decodeRow(row));
+    }
+    return found;
+  }
+
+  async applyNewer(
+    entries: readonly Entry[],
+    method: SyncMethod,
+  ): Promise<ReadonlyMap<string, Version>> {
+    const versions = new Map<string, Version>();
+    for (const bulk of toBulks(this.#toRows(entries, method))) {
+      const written = await this.#connection.call("write rows", (database) =>
+        upsertNewer(database, bulk),
+      );
+      for (const [key, version] of written) versions.set(key, version);
+    }
+    return versions;
+  }
+
+  async scan({ afterKey, prefix, limit }: ScanPage): Promise<readonly ShadowEntry[]> {
+    // To MongoDB, a limit of 0 is none at all.
+    if (limit <= 0) return [];
+    const rows = await this.#connection.call("scan rows", (database) =>
+      shadowOf(database)
+        .find(
+          { _id: keyRange({ afterKey, prefix }) },
+          { sort: { _id: 1 }, limit, batchSize: limit },
+        )
+        .toArray(),
+    );
+    return rows.map(decodeRow);
+  }
+
+  async staleEntries({ beforeMs, prefix, limit }: StaleQuery): Promise<{
+    readonly count: number;
+    readonly keys: readonly string[];
+  }> {
+    const filter = {
+      lastWriteAt: { $lt: new Date(beforeMs) },
+      _id: keyRange({ prefix }),
+      deleted: { $ne: true },
+      expiresAt: { $not: { $lte: new Date(this.#clock.nowMs()) } },
+    };
+    const [count, rows] = await this.#connection.call("look for stale rows", (database) =>
+      Promise.all([
+        shadowOf(database).countDocuments(filter),
+        limit <= 0
+          ? []
+          : shadowOf(database)
+              .find(filter, { projection: { _id: 1 }, sort: { lastWriteAt: 1, _id: 1 }, limit })
+              .toArray(),
+      ]),
+    );
+    return { count, keys: rows.map((row) => row._id) };
+  }
+
+  async countRows(): Promise<number> {
+    return this.#connection.call("count rows", (database) =>
+      shadowOf(database).estimatedDocumentCount(),
+    );
+  }
+
+  async acquireLease(name: string, owner: string, leaseMs: number): Promise<boolean> {
+    // By the server's clock alone, which all processes share.
+    const isFree = {
+      $or: [{ $eq: ["$owner", { $literal: owner }] }, { $lte: ["$until", "$$NOW"] }],
+    };
+    const taken = {
+      _id: { $literal: name },
+      owner: { $literal: owner },
+      until: { $add: ["$$NOW", leaseMs] },
+    };
+    const lease = await this.#connection.call("take a lease", (database) =>
+      leasesOf(database).findOneAndUpdate(
+        { _id: name },
+        [{ $replaceWith: { $cond: [isFree, taken, "$$ROOT"] } }],
+        { upsert: true, returnDocument: "after" },
+      ),
+    );
+    return lease?.owner === owner;
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  /** Each key once, with its newest entry: an unordered bulk promises no order of its own. */
+  #toRows(entries: readonly Entry[], method: SyncMethod): ShadowRow[] {
+    const newest = new Map<string, Entry>();
+    for (const entry of entries) {
+      const other = newest.get(entry.key);
+      if (other === undefined || entry.version > other.version) newest.set(entry.key, entry);
+    }
+    const nowMs = this.#clock.nowMs();
+    const graceMs = this.#graceMs;
+    return Array.from(newest.values(), (entry) => encodeRow(entry, { method, nowMs, graceMs }));
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from "../../../lib/clock.ts";
+import type { Log } from "../../../lib/log.ts";
+import type { Random } from "../../../lib/random.ts";
+import { MongoAuthority } from "./mongo-authority.ts";
+import { MongoConnection } from "./mongo-connection.ts";
+import { MongoOutbox } from "./mongo-outbox.ts";
+import { MongoStore } from "./mongo-store.ts";
+
+export interface OpenMongoOptions {
+  /** A `mongodb://` or `mongodb+srv://` connection string; its path names the database, else `lockstep`. */
+  readonly uri: string;
+  /** How long a tombstone or an expired row is kept, milliseconds; default 24 hours. */
+  readonly graceMs?: number;
+  /** How long a processed outbox event is kept, milliseconds; default 24 hours. */
+  readonly retentionMs?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface OpenedMongo {
+  /** Its `close` closes the connection for all three. */
+  readonly store: MongoStore;
+  readonly outbox: MongoOutbox;
+  readonly authority: MongoAuthority;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Store, outbox and authority on one connection, which the first call makes. Error: CONFIG_INVALID. */
+export function openMongo(options: OpenMongoOptions): OpenedMongo {
+  const { uri, graceMs = DAY_MS, retentionMs = DAY_MS, clock, random, log } = options;
+  const connection = new MongoConnection({ uri, retentionMs, clock, random, log });
+  const store = new MongoStore({ connection, clock, graceMs });
+  const outbox = new MongoOutbox({ connection, clock, random, log });
+  const authority = new MongoAuthority({ connection, store, outbox, clock, graceMs });
+  return { store, outbox, authority };
+}

@@ -1,0 +1,120 @@
+import mongoose, { type mongo } from "mongoose";
+import { bucketOf } from "../../../model/bucket.ts";
+import { type Entry, purgeAtMs, type ShadowEntry, type SyncMethod } from "../../../model/entry.ts";
+import { isVersion, type Version, writtenAtMs } from "../../../model/version.ts";
+
+/** A document of `kvshadow` as we write it. `db.kvshadow.findOne({_id: key})` shows it to people. */
+export interface ShadowRow {
+  /** The key. */
+  readonly _id: string;
+  /** null in a tombstone. */
+  readonly lastValue: string | null;
+  readonly valueHash: string;
+  readonly version: Version;
+  readonly bucket: number;
+  /** When the version was minted: for people and for staleness, never for ordering. */
+  readonly lastWriteAt: Date;
+  readonly expiresAt: Date | null;
+  readonly deleted: boolean;
+  readonly purgeAt: Date | null;
+  readonly sessionId: string | null;
+  readonly interactionId: string | null;
+  readonly metadata: { readonly syncMethod: SyncMethod; readonly syncTimestamp: Date };
+}
+
+/** A document of `kvshadow` as it is found: another hand may have edited any field. */
+export type StoredRow = { readonly _id: string } & {
+  readonly [Field in Exclude<keyof ShadowRow, "_id">]?: unknown;
+};
+
+/** The version of a row whose own is missing or not one: older than every write. */
+export const NO_VERSION: Version = "0".repeat(24);
+
+export function encodeRow(
+  entry: Entry,
+  { method, nowMs, graceMs }: { method: SyncMethod; nowMs: number; graceMs: number },
+): ShadowRow {
+  const writtenMs = writtenAtMs(entry.version);
+  return {
+    _id: entry.key,
+    lastValue: entry.value,
+    valueHash: entry.hash,
+    version: entry.version,
+    bucket: bucketOf(entry.key),
+    lastWriteAt: new Date(writtenMs),
+    expiresAt: dateOrNull(entry.expiresAtMs),
+    deleted: entry.value === null,
+    purgeAt: dateOrNull(purgeAtMs(entry, writtenMs, graceMs)),
+    sessionId: entry.sessionId,
+    interactionId: entry.interactionId,
+    metadata: { syncMethod: method, syncTimestamp: new Date(nowMs) },
+  };
+}
+
+/**
+ * Never fails. What another hand has made of a row comes back so that a verification sees it: a value
+ * that is not text as its JSON text beside the hash as stored, a missing hash as the empty one (which
+ * matches no value), a missing or malformed version as {@link NO_VERSION}. Odd dates and ids are null.
+ */
+export function decodeRow(row: StoredRow): ShadowEntry {
+  const version = decodeVersion(row.version);
+  const { syncMethod, syncTimestamp } = fieldsOf(row.metadata);
+  return {
+    key: row._id,
+    version,
+    value: row.deleted === true ? null : decodeValue(row.lastValue),
+    hash: textOrNull(row.valueHash) ?? "",
+    expiresAtMs: msOrNull(row.expiresAt),
+    sessionId: textOrNull(row.sessionId),
+    interactionId: textOrNull(row.interactionId),
+    syncMethod: syncMethod === "EVENT_BASED" ? "EVENT_BASED" : "ASYNC_THREAD",
+    syncedAtMs: msOrNull(syncTimestamp) ?? writtenAtMs(version),
+  };
+}
+
+export function decodeVersion(stored: unknown): Version {
+  return typeof stored === "string" && isVersion(stored) ? stored : NO_VERSION;
+}
+
+/** What {@link decodeVersion} says, judged by the server. Total, as an expression that throws would fail the whole write. */
+export const ROW_VERSION: mongo.Document = {
+  $cond: [isVersionExpression(), "$version", NO_VERSION],
+};
+
+/**
+ * Replaces the row by `row` unless it already has that version or a newer one. The filter must be
+ * `_id` alone: with a condition on the version in the filter, every stale write would be tried as an
+ * insert and fail. The literal keeps a value that begins with $ from being read as an expression.
+ */
+export function replaceIfNewer(row: ShadowRow): mongo.Document[] {
+  // The pattern is only looked at where the comparison says stale, which keeps it off the usual path.
+  const isStale = { $and: [{ $gte: ["$version", row.version] }, isVersionExpression()] };
+  return [{ $replaceWith: { $cond: [isStale, "$$ROOT", { $literal: row }] } }];
+}
+
+function isVersionExpression(): mongo.Document {
+  const text = { $cond: [{ $eq: [{ $type: "$version" }, "string"] }, "$version", ""] };
+  return { $regexMatch: { input: text, regex: "^[0-9]{24}\\z" } };
+}
+
+function decodeValue(stored: unknown): string | null {
+  if (stored === null || stored === undefined) return null;
+  return typeof stored === "string" ? stored : mongoose.mongo.BSON.EJSON.stringify(stored);
+}
+
+function fieldsOf(stored: unknown): Readonly<Record<string, unknown>> {
+  return typeof stored === "object" && stored !== null ? { ...stored } : {};
+}
+
+export function textOrNull(stored: unknown): string | null {
+  return typeof stored === "string" ? stored : null;
+}
+
+export function msOrNull(stored: unknown): number | null {
+  // A date outside JavaScript's range comes back as an invalid one.
+  return stored instanceof Date && Number.isFinite(stored.getTime()) ? stored.getTime() : null;
+}
+
+export function dateOrNull(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}

@@ -1,0 +1,53 @@
+import { bucketOf } from "../../../model/bucket.ts";
+import type { Entry } from "../../../model/entry.ts";
+import type { OutboxEvent } from "../../outbox-port.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+import { bytesOf, bytesOrNull, type EntryRow, toEntry } from "./sqlite-entry.ts";
+
+export interface EventRow extends EntryRow {
+  readonly id: number;
+  readonly ts: number;
+  readonly attempts: number;
+}
+
+/** What an {@link EventRow} is read from. */
+export const EVENT_COLUMNS =
+  "id, ts, attempts, key, version, op = 'delete' AS deleted, expires_at, session_id, interaction_id, hash, value";
+
+const APPEND = `
+INSERT INTO outbox (
+  type, ts, processed, state, attempts, lease_until,
+  op, key, bucket, version, expires_at, session_id, interaction_id, hash, value
+) VALUES ('KVMutated', ?, 0, 'live', 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+// The index is named because SQLite would else take the one that gives this order, and walk the whole backlog for a key.
+const UNPROCESSED = `
+SELECT ${EVENT_COLUMNS} FROM outbox INDEXED BY outbox_unprocessed_key
+WHERE key = ? AND processed = 0 ORDER BY ts, id`;
+
+/** Adds one unprocessed event. Needs a write transaction around it. */
+export function appendEvent(database: SqliteDatabase, entry: Entry, nowMs: number): void {
+  database
+    .query(APPEND)
+    .run(
+      nowMs,
+      entry.value === null ? "delete" : "set",
+      bytesOf(entry.key),
+      bucketOf(entry.key),
+      entry.version,
+      entry.expiresAtMs,
+      bytesOrNull(entry.sessionId),
+      bytesOrNull(entry.interactionId),
+      entry.hash,
+      bytesOrNull(entry.value),
+    );
+}
+
+/** The unprocessed events of a key, oldest first. */
+export function unprocessedEvents(database: SqliteDatabase, key: string): OutboxEvent[] {
+  return database.query<EventRow>(UNPROCESSED).all(bytesOf(key)).map(toEvent);
+}
+
+export function toEvent(row: EventRow): OutboxEvent {
+  return { id: String(row.id), entry: toEntry(row), attempts: row.attempts };
+}

@@ -1,0 +1,129 @@
+import type { Clock } from "../../../lib/clock.ts";
+import { type Entry, isExpired } from "../../../model/entry.ts";
+import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
+import type { WriteCommand } from "../../../model/write-command.ts";
+import type {
+  AuthorityWrite,
+  ChangeStamp,
+  CurrentEntry,
+  RowGuard,
+  StoreAuthorityPort,
+} from "../../store-authority-port.ts";
+import { type NewestHead, newestEntry, newestHead } from "./newest-rows.ts";
+import { appendEvent } from "./outbox-rows.ts";
+import { putIfNewer } from "./shadow-rows.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+import type { SqliteStoreOptions } from "./sqlite-store.ts";
+
+interface WriteOptions {
+  readonly to: "shadow" | "outbox";
+  readonly guard?: RowGuard;
+  readonly onCommitted?: (current: CurrentEntry) => void;
+}
+
+type Decision =
+  | { readonly outcome: "written"; readonly current: CurrentEntry; readonly existed: boolean }
+  | { readonly outcome: "moved"; readonly version: Version | null };
+
+const READ_STATE = `
+SELECT
+  (SELECT value FROM state WHERE name = 'epoch') AS epoch,
+  (SELECT value FROM state WHERE name = 'last_seq') AS last_seq`;
+
+const KEEP_LAST_SEQ = "UPDATE state SET value = ? WHERE name = 'last_seq'";
+
+/**
+ * The store as the one that decides. A write is one transaction that holds the write lock from its start: it judges the
+ * guard, mints, writes row or event, and reads the change stamp, so no other process comes between these. Commit and
+ * `onCommitted` follow each other without an await, so nothing in this process comes between those.
+ */
+export class SqliteAuthority implements StoreAuthorityPort {
+  readonly hasEventPath = true;
+  readonly #database: SqliteDatabase;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+
+  constructor({ database, clock, graceMs }: SqliteStoreOptions) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#graceMs = graceMs;
+  }
+
+  async write(
+    command: WriteCommand,
+    { to, guard, onCommitted }: WriteOptions,
+  ): Promise<AuthorityWrite> {
+    const decision = this.#database.write(
+      () => this.#decide(command, to, guard),
+      "UNKNOWN_OUTCOME",
+    );
+    if (decision.outcome === "moved") return decision;
+    onCommitted?.(decision.current);
+    return { outcome: "written", entry: decision.current.entry, existed: decision.existed };
+  }
+
+  async current(
+    key: string,
+    onLoaded?: (current: CurrentEntry | undefined, stamp: ChangeStamp) => void,
+  ): Promise<CurrentEntry | undefined> {
+    const { newest, stamp } = this.#database.read(() => ({
+      newest: newestEntry(this.#database, key),
+      stamp: this.#database.dataVersion(),
+    }));
+    const current = newest === undefined ? undefined : { ...newest, stamp };
+    onLoaded?.(current, stamp);
+    return current;
+  }
+
+  changeStamp(): ChangeStamp {
+    try {
+      return this.#database.dataVersion();
+    } catch {
+      // The caller then asks the store itself, which tells what is wrong.
+      return undefined;
+    }
+  }
+
+  #decide(command: WriteCommand, to: "shadow" | "outbox", guard: RowGuard | undefined): Decision {
+    const newest = newestHead(this.#database, command.key);
+    const version = newest?.version ?? null;
+    if (guard !== undefined && guard.version !== version) return { outcome: "moved", version };
+
+    const nowMs = this.#clock.nowMs();
+    const entry = toEntry(command, this.#mint(version, nowMs), nowMs);
+    if (to === "outbox") appendEvent(this.#database, entry, nowMs);
+    else {
+      const arrival = { method: "ASYNC_THREAD", nowMs, graceMs: this.#graceMs } as const;
+      putIfNewer(this.#database, entry, arrival);
+    }
+    return {
+      outcome: "written",
+      current: { entry, from: to, stamp: this.#database.dataVersion() },
+      existed: isLive(newest, nowMs),
+    };
+  }
+
+  /**
+   * Above the last version minted here, and above the key's own newest: that one came from elsewhere if the same file
+   * served a cache that minted by itself, maybe in a later epoch or by a clock that is ahead.
+   */
+  #mint(newest: Version | null, nowMs: number): Version {
+    const state = this.#database.query<{ epoch: number; last_seq: number }>(READ_STATE).one();
+    const known = newest ?? formatVersion(0, 0);
+    const seq = Math.max(state.last_seq + 1, seqOf(known) + 1, nowMs * 1000);
+    this.#database.query(KEEP_LAST_SEQ).run(seq);
+    return formatVersion(Math.max(state.epoch, epochOf(known)), seq);
+  }
+}
+
+function toEntry(command: WriteCommand, version: Version, nowMs: number): Entry {
+  const { key, sessionId, interactionId } = command;
+  const written = { key, version, sessionId, interactionId };
+  if (command.op === "delete") return { ...written, value: null, hash: "", expiresAtMs: null };
+  const expiresAtMs = command.ttlMs === null ? null : nowMs + command.ttlMs;
+  return { ...written, value: command.value, hash: command.hash, expiresAtMs };
+}
+
+function isLive(newest: NewestHead | undefined, nowMs: number): boolean {
+  return newest !== undefined && newest.deleted === 0 && !isExpired(newest.expires_at, nowMs);
+}

@@ -1,0 +1,76 @@
+import { FIRST_EPOCH } from "../../../model/version.ts";
+
+/** Written into the file's header, so that a database of another program is never taken for ours: "LKST" in ASCII. */
+export const APPLICATION_ID = 0x4c4b5354;
+
+/** The newest layout that this release knows; `PRAGMA user_version` of the file. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * Keys, values and the writer's ids are BLOBs: text is cut at NUL on some SQLite bindings. The tables keep their rowid,
+ * because rows of about a kilobyte in a WITHOUT ROWID table each take an overflow page. Values come last, so that
+ * reading the other columns does not walk through them.
+ */
+const TABLES = `
+CREATE TABLE kvshadow (
+  key BLOB NOT NULL PRIMARY KEY,
+  version TEXT NOT NULL,
+  bucket INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  last_write_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  purge_at INTEGER,
+  sync_method TEXT NOT NULL,
+  sync_timestamp INTEGER NOT NULL,
+  session_id BLOB,
+  interaction_id BLOB,
+  hash TEXT NOT NULL,
+  value BLOB
+) STRICT;
+CREATE INDEX kvshadow_last_write_at ON kvshadow (last_write_at);
+CREATE INDEX kvshadow_bucket_version ON kvshadow (bucket, version);
+CREATE INDEX kvshadow_purge_at ON kvshadow (purge_at) WHERE purge_at IS NOT NULL;
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  type TEXT NOT NULL,
+  ts INTEGER NOT NULL,
+  processed INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  lease_until INTEGER NOT NULL,
+  owner TEXT,
+  processed_at INTEGER,
+  op TEXT NOT NULL,
+  key BLOB NOT NULL,
+  bucket INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  expires_at INTEGER,
+  session_id BLOB,
+  interaction_id BLOB,
+  hash TEXT NOT NULL,
+  value BLOB
+) STRICT;
+CREATE INDEX outbox_processed_ts ON outbox (processed, ts);
+CREATE INDEX outbox_unprocessed_key ON outbox (key) WHERE processed = 0;
+CREATE INDEX outbox_processed_at ON outbox (processed_at) WHERE processed = 1;
+
+CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value ANY NOT NULL) STRICT;
+CREATE TABLE leases (
+  name TEXT NOT NULL PRIMARY KEY,
+  owner TEXT NOT NULL,
+  lease_until INTEGER NOT NULL
+) STRICT;
+`;
+
+/** Makes an empty file a store with this identity. To be run inside one transaction. */
+export function schemaSql(storeId: string): string {
+  return `${TABLES}
+INSERT INTO state (name, value) VALUES
+  ('store_id', '${storeId}'),
+  ('epoch', ${FIRST_EPOCH}),
+  ('last_seq', 0);
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+}

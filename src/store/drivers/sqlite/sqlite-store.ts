@@ -1,0 +1,103 @@
+import type { Clock } from "../../../lib/clock.ts";
+import type { Entry, ShadowEntry, SyncMethod } from "../../../model/entry.ts";
+import type { Version } from "../../../model/version.ts";
+import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
+import { keysWithin } from "./key-range.ts";
+import { findStale, getShadow, putIfNewer, scanShadow, shadowVersion } from "./shadow-rows.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
+
+export interface SqliteStoreOptions {
+  readonly database: SqliteDatabase;
+  readonly clock: Clock;
+  /** How long a tombstone or an expired row is kept at least, milliseconds. */
+  readonly graceMs: number;
+}
+
+const COUNT_ROWS = "SELECT count(*) AS rows FROM kvshadow";
+
+const ACQUIRE_LEASE = `
+INSERT INTO leases (name, owner, lease_until) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
+WHERE leases.owner = excluded.owner OR leases.lease_until <= ?`;
+
+/** The shadow in a SQLite file. Every method does its work before it returns; the promises are the port's. */
+export class SqliteStore implements StorePort {
+  readonly kind = "sqlite";
+  readonly #database: SqliteDatabase;
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+
+  constructor({ database, clock, graceMs }: SqliteStoreOptions) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#graceMs = graceMs;
+  }
+
+  async storeId(): Promise<string> {
+    await this.ping();
+    return this.#database.storeId;
+  }
+
+  async ping(): Promise<void> {
+    this.#database.query("SELECT 1").get();
+  }
+
+  async get(key: string): Promise<ShadowEntry | undefined> {
+    return getShadow(this.#database, key);
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
+    return this.#database.read(() => {
+      const rows = new Map<string, ShadowEntry>();
+      for (const key of keys) {
+        const row = getShadow(this.#database, key);
+        if (row !== undefined) rows.set(key, row);
+      }
+      return rows;
+    });
+  }
+
+  async applyNewer(
+    entries: readonly Entry[],
+    method: SyncMethod,
+  ): Promise<ReadonlyMap<string, Version>> {
+    const arrival = { method, nowMs: this.#clock.nowMs(), graceMs: this.#graceMs };
+    return this.#database.write(() => {
+      const versions = new Map<string, Version>();
+      for (const entry of entries) {
+        const outcome = putIfNewer(this.#database, entry, arrival);
+        versions.set(
+          entry.key,
+          outcome === "written" ? entry.version : shadowVersion(this.#database, entry.key),
+        );
+      }
+      return versions;
+    });
+  }
+
+  async scan({ afterKey = "", prefix = "", limit }: ScanPage): Promise<readonly ShadowEntry[]> {
+    return scanShadow(this.#database, keysWithin(prefix, afterKey), limit);
+  }
+
+  async staleEntries({
+    beforeMs,
+    prefix = "",
+    limit,
+  }: StaleQuery): Promise<{ readonly count: number; readonly keys: readonly string[] }> {
+    const nowMs = this.#clock.nowMs();
+    return findStale(this.#database, keysWithin(prefix), { beforeMs, nowMs, limit });
+  }
+
+  async countRows(): Promise<number> {
+    return this.#database.query<{ rows: number }>(COUNT_ROWS).one().rows;
+  }
+
+  async acquireLease(name: string, owner: string, leaseMs: number): Promise<boolean> {
+    const nowMs = this.#clock.nowMs();
+    return this.#database.query(ACQUIRE_LEASE).run(name, owner, nowMs + leaseMs, nowMs) > 0;
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,78 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll } from "@jest/globals";
+import mongoose from "mongoose";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLog } from "../../src/lib/log.ts";
+import { systemRandom } from "../../src/lib/random.ts";
+import { openMongo } from "../../src/store/drivers/mongodb/open-mongo.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+import type { MongoServers } from "../support/servers/mongo-servers.ts";
+import { startMongo } from "../support/servers/start-mongo.ts";
+import { describeOutboxContract } from "./outbox-contract.ts";
+import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
+import { describeStoreContract } from "./store-contract.ts";
+import type { StoreHarness } from "./store-harness.ts";
+
+const kinds = [
+  { name: "MongoDB, standalone", replicaSet: 0 },
+  { name: "MongoDB, a replica set of one", replicaSet: 1 },
+] as const;
+
+for (const { name, replicaSet } of kinds) {
+  describeWith(["mongodb"], name, () => {
+    let servers: MongoServers;
+    let emptier: mongoose.mongo.MongoClient;
+    // Making collections and indexes takes longer than most tests, so databases are used again.
+    const free: string[] = [];
+    let made = 0;
+
+    beforeAll(async () => {
+      servers = await startMongo({ replicaSet });
+      emptier = new mongoose.mongo.MongoClient(servers.uri);
+    });
+
+    afterAll(async () => {
+      await emptier.close();
+      await servers.close();
+    });
+
+    /** All but the store's id, which is for ever. */
+    async function empty(database: string): Promise<void> {
+      for (const collection of await emptier.db(database).collections()) {
+        await collection.deleteMany({ storeId: { $exists: false } });
+      }
+    }
+
+    async function openHarness(): Promise<StoreHarness> {
+      const database = free.pop() ?? `contract-${(made += 1)}`;
+      const uri = servers.uriOf(database);
+      const opened: StoreHarness["store"][] = [];
+      const open = () => {
+        const connection = openMongo({
+          uri,
+          clock: systemClock,
+          random: systemRandom,
+          log: silentLog,
+        });
+        opened.push(connection.store);
+        return connection;
+      };
+      return {
+        ...open(),
+        nowMs: () => systemClock.nowMs(),
+        // Leases run on the server's clock, which no test can move.
+        elapse: (ms) => delay(ms),
+        openAnother: async () => open(),
+        close: async () => {
+          for (const store of opened) await store.close();
+          await empty(database);
+          free.push(database);
+        },
+      };
+    }
+
+    describeStoreContract(name, openHarness);
+    describeOutboxContract(name, openHarness);
+    describeStoreAuthorityContract(name, openHarness, { eventPath: false, changeStamp: false });
+  });
+}

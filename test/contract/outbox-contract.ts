@@ -1,0 +1,337 @@
+import { describe, expect, it } from "@jest/globals";
+import type { OutboxEvent, OutboxPort } from "../../src/store/outbox-port.ts";
+import { closedAfterEach } from "./closed-after-each.ts";
+import { entryOf, ODD_KEYS, ODD_VALUES, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
+import type { OpenStoreHarness } from "./store-harness.ts";
+
+/** Longer than any test takes, on a server too. */
+const LONG_MS = 60_000;
+
+/** Every sentence of outbox-port.ts, as a claim about one driver. */
+export function describeOutboxContract(name: string, openHarness: OpenStoreHarness): void {
+  describe(`${name} as an outbox`, () => {
+    const open = closedAfterEach(openHarness);
+
+    describe("append", () => {
+      it("adds one unprocessed event for each entry, of the same key too", async () => {
+        const { outbox } = await open();
+        const entries = [
+          entryOf({ key: "a", version: versionNo(1) }),
+          entryOf({ key: "a", version: versionNo(2) }),
+          tombstoneOf({ key: "b", version: versionNo(3) }),
+        ];
+
+        await outbox.append(entries);
+        await outbox.append([]);
+
+        const events = await claimAll(outbox);
+        expect(events.map((event) => event.entry).toSorted(byVersion)).toEqual(entries);
+        expect(events.map((event) => event.attempts)).toEqual([0, 0, 0]);
+        expect(new Set(events.map((event) => event.id)).size).toBe(3);
+      });
+
+      it("keeps every field of an entry", async () => {
+        const { outbox } = await open();
+        const entry = entryOf({
+          expiresAtMs: WRITTEN_MS + 1_234_567,
+          sessionId: "",
+          interactionId: "interaction \0 😀",
+        });
+
+        await outbox.append([entry]);
+
+        expect((await outbox.unprocessedOf(["user:1"])).get("user:1")?.[0]?.entry).toEqual(entry);
+        expect((await claimAll(outbox))[0]?.entry).toEqual(entry);
+      });
+
+      it.each(ODD_VALUES)("keeps a value of %s byte for byte", async (_name, value) => {
+        const { outbox } = await open();
+
+        await outbox.append([entryOf({ value })]);
+
+        expect((await claimAll(outbox))[0]?.entry.value === value).toBe(true);
+      });
+
+      it.each(ODD_KEYS)("keeps a key with %s", async (_name, key) => {
+        const { outbox } = await open();
+
+        await outbox.append([entryOf({ key })]);
+
+        expect([...(await outbox.unprocessedOf([key, `${key}x`])).keys()]).toEqual([key]);
+        expect((await claimAll(outbox))[0]?.entry.key).toBe(key);
+      });
+
+      it("is durable: the events are there when the store is closed and opened again", async () => {
+        const { store, outbox, openAnother } = await open();
+        await outbox.append([entryOf()]);
+        await store.close();
+
+        const reopened = (await openAnother()).outbox;
+
+        expect(await reopened.countUnprocessed()).toBe(1);
+        expect(await claimAll(reopened)).toHaveLength(1);
+      });
+
+      it("does not touch the row of its key", async () => {
+        const { store, outbox } = await open();
+
+        await outbox.append([entryOf()]);
+
+        expect(await store.get("user:1")).toBeUndefined();
+      });
+    });
+
+    describe("claim", () => {
+      it("gives nothing when there is nothing", async () => {
+        const { outbox } = await open();
+
+        expect(await claimAll(outbox)).toEqual([]);
+      });
+
+      it("gives at most the limit, oldest first", async () => {
+        const { outbox, elapse } = await open();
+        for (let number = 1; number <= 5; number += 1) {
+          await outbox.append([entryOf({ version: versionNo(9 - number) })]);
+          await elapse(5);
+        }
+
+        const first = await outbox.claim({ owner: "one", limit: 2, leaseMs: LONG_MS });
+        const rest = await outbox.claim({ owner: "one", limit: 10, leaseMs: LONG_MS });
+
+        expect(versionsOf(first)).toEqual([8, 7].map((number) => versionNo(number)));
+        expect(versionsOf(rest)).toEqual([6, 5, 4].map((number) => versionNo(number)));
+      });
+
+      it("gives no event again while its lease lives, to its owner neither", async () => {
+        const { outbox, openAnother } = await open();
+        await outbox.append([entryOf()]);
+        await outbox.claim({ owner: "one", limit: 10, leaseMs: LONG_MS });
+
+        expect(await outbox.claim({ owner: "one", limit: 10, leaseMs: LONG_MS })).toEqual([]);
+        const another = (await openAnother()).outbox;
+        expect(await another.claim({ owner: "other", limit: 10, leaseMs: LONG_MS })).toEqual([]);
+      });
+
+      it("never gives two owners the same event, when they claim at once from two connections", async () => {
+        const { outbox, openAnother } = await open();
+        const outboxes = [outbox, (await openAnother()).outbox];
+        await outbox.append(
+          Array.from({ length: 200 }, (_, at) => entryOf({ version: versionNo(at) })),
+        );
+
+        const claims = await Promise.all(
+          Array.from({ length: 20 }, (_, at) =>
+            outboxes[at % 2]!.claim({ owner: `owner ${at}`, limit: 20, leaseMs: LONG_MS }),
+          ),
+        );
+
+        const claimed = claims.flat().map((event) => event.id);
+        expect(new Set(claimed).size).toBe(claimed.length);
+        const left = await outbox.claim({ owner: "last", limit: 200, leaseMs: LONG_MS });
+        expect(new Set([...claimed, ...left.map((event) => event.id)]).size).toBe(200);
+        expect(claimed.length + left.length).toBe(200);
+      });
+
+      it("gives an event again once its lease has run out, and counts that as no attempt", async () => {
+        const { outbox, openAnother, elapse } = await open();
+        const another = (await openAnother()).outbox;
+        await outbox.append([entryOf()]);
+        const [lost] = await outbox.claim({ owner: "one", limit: 1, leaseMs: 100 });
+        await elapse(200);
+
+        const [found] = await another.claim({ owner: "other", limit: 1, leaseMs: LONG_MS });
+
+        expect(found).toEqual(lost);
+        expect(await claimAll(outbox)).toEqual([]);
+      });
+
+      it("passes over leased events to the free ones behind them", async () => {
+        const { outbox, elapse } = await open();
+        await outbox.append([entryOf({ key: "a" })]);
+        await elapse(5);
+        await outbox.append([entryOf({ key: "b" })]);
+        await outbox.claim({ owner: "one", limit: 1, leaseMs: LONG_MS });
+
+        const next = await outbox.claim({ owner: "other", limit: 1, leaseMs: LONG_MS });
+
+        expect(next.map((event) => event.entry.key)).toEqual(["b"]);
+      });
+
+      it("hands out a thousand events in one call", async () => {
+        const { outbox } = await open();
+        await outbox.append(
+          Array.from({ length: 1000 }, (_, at) => entryOf({ key: `user:${at}` })),
+        );
+
+        const events = await claimAll(outbox);
+        await outbox.markProcessed(events.map((event) => event.id));
+
+        expect(events).toHaveLength(1000);
+        expect(await outbox.countUnprocessed()).toBe(0);
+      });
+    });
+
+    describe("markProcessed", () => {
+      it("takes events out for good, each only once", async () => {
+        const { outbox, elapse } = await open();
+        await outbox.append([entryOf({ key: "a" }), entryOf({ key: "b" })]);
+        const events = await outbox.claim({ owner: "one", limit: 10, leaseMs: 100 });
+        const done = events.filter((event) => event.entry.key === "a").map((event) => event.id);
+
+        await outbox.markProcessed(done);
+        await outbox.markProcessed(done);
+        await elapse(200);
+
+        expect(await outbox.countUnprocessed()).toBe(1);
+        expect([...(await outbox.unprocessedOf(["a", "b"])).keys()]).toEqual(["b"]);
+        expect((await claimAll(outbox)).map((event) => event.entry.key)).toEqual(["b"]);
+      });
+
+      it("ignores ids that it does not know", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+
+        await outbox.markProcessed(["unknown", "", "999999", "6920a0000000000000000000"]);
+        await outbox.markProcessed([]);
+
+        expect(await outbox.countUnprocessed()).toBe(1);
+      });
+
+      it("holds when the lease had run out and another owner has the event by then", async () => {
+        const { outbox, elapse } = await open();
+        await outbox.append([entryOf()]);
+        const late = await outbox.claim({ owner: "one", limit: 1, leaseMs: 100 });
+        await elapse(200);
+        const again = await outbox.claim({ owner: "other", limit: 1, leaseMs: LONG_MS });
+
+        await outbox.markProcessed(late.map((event) => event.id));
+        await outbox.release(
+          again.map((event) => event.id),
+          0,
+        );
+
+        expect(await outbox.countUnprocessed()).toBe(0);
+        expect(await claimAll(outbox)).toEqual([]);
+      });
+    });
+
+    describe("release", () => {
+      it("gives events back with one attempt more, after the time it was told", async () => {
+        const { outbox, openAnother, elapse } = await open();
+        const another = (await openAnother()).outbox;
+        await outbox.append([entryOf()]);
+        const [claimed] = await outbox.claim({ owner: "one", limit: 1, leaseMs: LONG_MS });
+
+        await outbox.release([claimed!.id], 300);
+
+        expect(await claimAll(another)).toEqual([]);
+        await elapse(400);
+        expect(await claimAll(another)).toEqual([{ ...claimed, attempts: 1 }]);
+      });
+
+      it("counts each failure", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        for (const attempts of [0, 1, 2]) {
+          const events = await claimAll(outbox);
+          expect(events.map((event) => event.attempts)).toEqual([attempts]);
+
+          await outbox.release(
+            events.map((event) => event.id),
+            0,
+          );
+        }
+      });
+
+      it("ignores processed and unknown events", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const ids = (await claimAll(outbox)).map((event) => event.id);
+        await outbox.markProcessed(ids);
+
+        await outbox.release([...ids, "unknown"], 0);
+        await outbox.release([], 0);
+
+        expect(await outbox.countUnprocessed()).toBe(0);
+        expect(await claimAll(outbox)).toEqual([]);
+      });
+    });
+
+    describe("unprocessedOf", () => {
+      it("gives the events of each key, claimed ones too, oldest first, and leaves out keys without any", async () => {
+        const { outbox, openAnother, elapse } = await open();
+        const another = (await openAnother()).outbox;
+        for (const number of [3, 1, 2]) {
+          await outbox.append([
+            entryOf({ key: "a", version: versionNo(number) }),
+            entryOf({ key: "b", version: versionNo(number + 10) }),
+          ]);
+          await elapse(5);
+        }
+        await outbox.claim({ owner: "one", limit: 3, leaseMs: LONG_MS });
+
+        const found = await another.unprocessedOf(["b", "nothing", "a", "a"]);
+
+        expect([...found.keys()].toSorted()).toEqual(["a", "b"]);
+        expect(versionsOf(found.get("a")!)).toEqual([3, 1, 2].map((number) => versionNo(number)));
+        expect(versionsOf(found.get("b")!)).toEqual(
+          [13, 11, 12].map((number) => versionNo(number)),
+        );
+        expect(await another.unprocessedOf([])).toEqual(new Map());
+      });
+
+      it("tells the attempts so far", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const claimed = await claimAll(outbox);
+        await outbox.release(
+          claimed.map((event) => event.id),
+          LONG_MS,
+        );
+
+        const [event] = (await outbox.unprocessedOf(["user:1"])).get("user:1")!;
+
+        expect(event).toEqual({ ...claimed[0], attempts: 1 });
+      });
+    });
+
+    it("counts unprocessed events, claimed ones too", async () => {
+      const { outbox } = await open();
+      await outbox.append([1, 2, 3].map((number) => entryOf({ version: versionNo(number) })));
+      const [first] = await outbox.claim({ owner: "one", limit: 2, leaseMs: LONG_MS });
+
+      expect(await outbox.countUnprocessed()).toBe(3);
+      await outbox.markProcessed([first!.id]);
+      expect(await outbox.countUnprocessed()).toBe(2);
+    });
+
+    it("fails every call with STORE_UNAVAILABLE once the store is closed", async () => {
+      const { store, outbox } = await open();
+      await store.close();
+
+      const calls = [
+        () => outbox.append([entryOf()]),
+        () => claimAll(outbox),
+        () => outbox.markProcessed(["1"]),
+        () => outbox.release(["1"], 0),
+        () => outbox.unprocessedOf(["user:1"]),
+        () => outbox.countUnprocessed(),
+      ];
+      for (const call of calls) {
+        await expect(call()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      }
+    });
+  });
+}
+
+function claimAll(outbox: OutboxPort): Promise<readonly OutboxEvent[]> {
+  return outbox.claim({ owner: "claims all", limit: 1000, leaseMs: LONG_MS });
+}
+
+function versionsOf(events: readonly OutboxEvent[]): readonly string[] {
+  return events.map((event) => event.entry.version);
+}
+
+function byVersion(left: OutboxEvent["entry"], right: OutboxEvent["entry"]): number {
+  return left.version < right.version ? -1 : 1;
+}

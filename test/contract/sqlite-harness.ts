@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSqlite } from "../../src/store/drivers/sqlite/open-sqlite.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
+import type { StoreConnection, StoreHarness } from "./store-harness.ts";
+
+export interface SqliteHarness extends StoreHarness {
+  readonly file: string;
+  readonly clock: ManualClock;
+}
+
+/** Shared by all harnesses, so that each store gets another identity. */
+const random = new SeededRandom(1);
+
+/** Times that a test wants to reach soon; lock waits are short because they block the whole test process. */
+export const RETENTION_MS = 10_000;
+export const GRACE_MS = 20_000;
+const BUSY_TIMEOUT_MS = 50;
+
+/** A new SQLite file in a folder of its own, under a manual clock that all its connections share. */
+export async function openSqliteHarness(): Promise<SqliteHarness> {
+  const folder = mkdtempSync(join(tmpdir(), "lockstep-sqlite-"));
+  const file = join(folder, "made by the driver", "lockstep.db");
+  const clock = new ManualClock();
+  const opened: StoreConnection[] = [];
+
+  const openAnother = async () => {
+    const connection = await openSqlite({
+      file,
+      clock,
+      random,
+      busyTimeoutMs: BUSY_TIMEOUT_MS,
+      graceMs: GRACE_MS,
+      retentionMs: RETENTION_MS,
+    });
+    opened.push(connection);
+    return connection;
+  };
+
+  return {
+    ...(await openAnother()),
+    file,
+    clock,
+    nowMs: () => clock.nowMs(),
+    elapse: (ms) => clock.advance(ms),
+    openAnother,
+    close: async () => {
+      for (const { store } of opened) await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

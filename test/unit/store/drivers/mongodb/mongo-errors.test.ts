@@ -1,0 +1,46 @@
+import { describe, expect, it } from "@jest/globals";
+import mongoose from "mongoose";
+import {
+  isMongoFailure,
+  mayHaveHappened,
+} from "../../../../../src/store/drivers/mongodb/mongo-errors.ts";
+
+const { MongoError, MongoInvalidArgumentError, MongoNetworkError, MongoServerError } =
+  mongoose.mongo;
+
+describe("mayHaveHappened", () => {
+  it.each([50, 64, 91, 189, 262, 11600, 11601, 11602])(
+    "is true where the server broke off with code %i",
+    (code) => {
+      expect(mayHaveHappened(new MongoServerError({ message: "broken off", code }))).toBe(true);
+    },
+  );
+
+  it.each([13, 112, 10107, 10334, 11000])(
+    "is false where the server refused with code %i",
+    (code) => {
+      expect(mayHaveHappened(new MongoServerError({ message: "refused", code }))).toBe(false);
+    },
+  );
+
+  it("is true where a connection broke", () => {
+    expect(mayHaveHappened(new MongoNetworkError("connection 3 closed"))).toBe(true);
+  });
+
+  it("is false where no connection was had", () => {
+    const refusal = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    const handshake = new MongoNetworkError("closed");
+    handshake.addErrorLabel("HandshakeError");
+
+    expect(mayHaveHappened(new MongoNetworkError("refused", { cause: refusal }))).toBe(false);
+    expect(mayHaveHappened(handshake)).toBe(false);
+  });
+});
+
+describe("isMongoFailure", () => {
+  it("is true for what the driver reports, and false for our own mistakes", () => {
+    expect(isMongoFailure(new MongoError("anything"))).toBe(true);
+    expect(isMongoFailure(new MongoInvalidArgumentError("no such option"))).toBe(false);
+    expect(isMongoFailure(new TypeError("undefined is not a function"))).toBe(false);
+  });
+});
