@@ -38,13 +38,17 @@ export class CacheFirstReadPath implements ReadPath {
   }
 
   async read(key: string): Promise<ReadAnswer> {
-    let seen: CacheObservation;
     try {
-      [seen] = (await this.#cache.observe([key])) as [CacheObservation];
+      return await this.#read(key);
     } catch (error) {
+      // Also where the cache fell silent half-way, at the lease or the fill.
       if (LockstepError.codeOf(error) !== "CACHE_UNAVAILABLE") throw error;
       return this.#fromStoreAlone(key);
     }
+  }
+
+  async #read(key: string): Promise<ReadAnswer> {
+    const [seen] = (await this.#cache.observe([key])) as [CacheObservation];
     const { meta, value, nowMs } = seen;
     if (meta?.tombstone === true || (meta !== undefined && isExpired(meta.expiresAtMs, nowMs))) {
       return { found: false, source: "cache" };

@@ -2,6 +2,7 @@ import type { LoadDetector } from "../load/load-detector.ts";
 import { contentHash } from "../model/content-hash.ts";
 import type { WriterIds } from "../model/entry.ts";
 import { checkKey, checkValue, checkWellFormed } from "../model/key.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { ReadAnswer, ReadPath } from "./read-path.ts";
 import type { Route, WritePath, WriteReceipt } from "./write-path.ts";
@@ -101,7 +102,21 @@ export class KvService {
 }
 
 function checkedIds({ sessionId, interactionId }: Partial<WriterIds>): WriterIds {
-  if (sessionId != null) checkWellFormed("sessionId", sessionId);
-  if (interactionId != null) checkWellFormed("interactionId", interactionId);
-  return { sessionId: sessionId ?? null, interactionId: interactionId ?? null };
+  return {
+    sessionId: checkedId("sessionId", sessionId),
+    interactionId: checkedId("interactionId", interactionId),
+  };
+}
+
+function checkedId(field: keyof WriterIds, id: string | null | undefined): string | null {
+  if (id == null) return null;
+  checkWellFormed(field, id);
+  const bytes = Buffer.byteLength(id);
+  if (bytes > ID_MAX_BYTES) {
+    throw new LockstepError(
+      "INPUT_INVALID",
+      `The ${field} has ${bytes} bytes; at most ${ID_MAX_BYTES} are allowed.`,
+    );
+  }
+  return id;
 }

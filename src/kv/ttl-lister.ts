@@ -72,7 +72,8 @@ export class TtlLister {
       if (taken < page.keys.length) place = { page: place.page, skip: taken };
       else place = page.cursor === undefined ? undefined : { page: page.cursor, skip: 0 };
     }
-    return { keys, next: place };
+    // A scan may show a key twice.
+    return { keys: [...new Set(keys)], next: place };
   }
 
   async #count({ prefix, signal }: TtlRequest): Promise<number> {
@@ -109,7 +110,7 @@ function decodeCursor(cursor: string | undefined): Place {
   if (cursor === undefined) return { page: undefined, skip: 0 };
   try {
     const [page, skip] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if ((page === null || typeof page === "string") && typeof skip === "number") {
+    if ((page === null || typeof page === "string") && isCount(skip)) {
       return { page: page ?? undefined, skip };
     }
   } catch {
@@ -119,4 +120,8 @@ function decodeCursor(cursor: string | undefined): Place {
     "INPUT_INVALID",
     "The cursor is not one that get_cache_ttl_info has given.",
   );
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

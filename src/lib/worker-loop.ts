@@ -38,7 +38,7 @@ export class WorkerLoop {
     while (!signal.aborted) {
       this.#nudged = new AbortController();
       await this.#step(signal);
-      if (signal.aborted) return;
+      // Stopping nudges too, so that this ends at once.
       await this.#clock.sleep(this.#intervalMs, this.#nudged.signal);
     }
   }

@@ -149,17 +149,13 @@ export class CacheFirstDelivery {
    * earlier. A cache that cannot be told leaves the caller with an unknown outcome.
    */
   async #tell(step: () => Promise<unknown>): Promise<void> {
-    try {
-      await step();
-    } catch (error) {
-      throw new LockstepError(
-        "UNKNOWN_OUTCOME",
-        "The cache stopped answering before it could be told of the write.",
-        {
-          cause: error,
-        },
-      );
-    }
+    const told = await within(this.#parts.clock, TELL_LIMIT_MS, step());
+    if (told.outcome === "done") return;
+    throw new LockstepError(
+      "UNKNOWN_OUTCOME",
+      "The cache stopped answering before it could be told of the write.",
+      told.outcome === "failed" ? { cause: told.error } : {},
+    );
   }
 
   /** Unpinned: a write that landed after its call had failed still owes the cache its settling. */

@@ -1,5 +1,6 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { CacheObservation } from "../cache/cache-port.ts";
+import { Flights } from "../lib/flights.ts";
 import { shortHash } from "../model/content-hash.ts";
 import type { Entry } from "../model/entry.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -7,6 +8,9 @@ import type { Acknowledge } from "./acknowledger.ts";
 
 /** A pending write older than this was left behind by its call, or its process is gone; milliseconds. */
 export const SWEEP_AGE_MS = 1000;
+
+/** While the store takes one batch, the next is read from the cache. */
+const BATCHES_AT_ONCE = 4;
 
 /**
  * Brings pending writes from the cache into the shadow: those whose call could not reach the store, or whose process
@@ -36,17 +40,29 @@ export class JournalSweep {
     let synced = 0;
     // Keys that cannot be brought over stay at the front of the order; the sweep steps over them.
     let passedOver = 0;
+    const limit = this.#batchSize * BATCHES_AT_ONCE;
     while (!signal.aborted) {
-      const keys = await this.#cache.pendingOlderThan({
-        ageMs: SWEEP_AGE_MS,
-        limit: this.#batchSize,
-        offset: passedOver,
-      });
-      const done = await this.syncKeys(keys);
+      const page = { ageMs: SWEEP_AGE_MS, limit, offset: passedOver };
+      const keys = await this.#cache.pendingOlderThan(page);
+      const done = await this.#syncPage(keys);
       synced += done;
       passedOver += keys.length - done;
-      if (keys.length < this.#batchSize) return synced;
+      if (keys.length < limit) return synced;
     }
+    return synced;
+  }
+
+  async #syncPage(keys: readonly string[]): Promise<number> {
+    const flights = new Flights(BATCHES_AT_ONCE);
+    let synced = 0;
+    for (let start = 0; start < keys.length; start += this.#batchSize) {
+      const batch = keys.slice(start, start + this.#batchSize);
+      await flights.begin(async () => {
+        const done = await this.syncKeys(batch);
+        synced += done;
+      });
+    }
+    await flights.land();
     return synced;
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { Flights } from "../lib/flights.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
@@ -10,6 +11,9 @@ import { backoffMs, newestPerKey } from "./project-batch.ts";
 
 /** How long a claimed batch belongs to its claimer. Running out only repeats work. */
 const LEASE_MS = 10_000;
+
+/** While the store takes one batch, the next is claimed: on MongoDB half as fast again as one by one; more gain nothing. */
+const BATCHES_AT_ONCE = 4;
 
 export interface ProjectorParts {
   readonly outbox: OutboxPort;
@@ -57,16 +61,27 @@ export class Projector {
 
   /** Applies all that waits, once; returns how many events and journal writes that were. Fails as the ports do. */
   async drain(signal: AbortSignal): Promise<{ readonly events: number; readonly journal: number }> {
-    let events = 0;
-    while (!signal.aborted) {
-      const { outbox, batchSize } = this.#parts;
-      const batch = await outbox.claim({ owner: this.#owner, limit: batchSize, leaseMs: LEASE_MS });
-      if (batch.length === 0) break;
-      await this.#project(batch);
-      events += batch.length;
-    }
+    const events = await this.#drainOutbox(signal);
     const journal = signal.aborted ? 0 : ((await this.#parts.sweep?.run(signal)) ?? 0);
     return { events, journal };
+  }
+
+  async #drainOutbox(signal: AbortSignal): Promise<number> {
+    const { outbox, batchSize } = this.#parts;
+    const flights = new Flights(BATCHES_AT_ONCE);
+    let events = 0;
+    try {
+      while (!signal.aborted && !flights.hasFailed) {
+        const claim = { owner: this.#owner, limit: batchSize, leaseMs: LEASE_MS };
+        const batch = await outbox.claim(claim);
+        if (batch.length === 0) break;
+        await flights.begin(() => this.#project(batch));
+        events += batch.length;
+      }
+    } finally {
+      await flights.land();
+    }
+    return events;
   }
 
   async #project(batch: readonly OutboxEvent[]): Promise<void> {

@@ -34,14 +34,18 @@ export class SyncPool {
     { limitMs, onLate }: { readonly limitMs: number; readonly onLate?: (value: T) => void },
   ): Promise<Bounded<T>> {
     const givenUp = new AbortController();
-    const work = this.#queue.add(() => task(), { signal: givenUp.signal });
+    const progress = { begun: false };
+    const begin = () => {
+      progress.begun = true;
+      return task();
+    };
+    const work = this.#queue.add(begin, { signal: givenUp.signal });
     const bounded = await within(this.#clock, limitMs, work);
     if (bounded.outcome === "timed_out") {
-      givenUp.abort();
-      work.then(
-        (value) => onLate?.(value),
-        () => undefined,
-      );
+      // Only a task that still waits is aborted: of one that runs the queue would forget the answer and give its place
+      // away while it is still taken.
+      if (!progress.begun) givenUp.abort();
+      work.then(onLate, () => undefined);
     }
     return bounded;
   }

@@ -8,6 +8,7 @@ import type { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
 import { entryOf } from "../sync/journal-sweep.ts";
 import { newestPerKey } from "../sync/project-batch.ts";
 import type { Look } from "./classify.ts";
+import { storedEntry } from "./plan-repair.ts";
 import type { RepairSteps, StepOutcome } from "./repair-port.ts";
 
 /** Redis decides: each change is one script, guarded by the meta, marker and bytes that were observed. */
@@ -65,25 +66,36 @@ export class CacheFirstRepair implements RepairSteps {
     return (await this.#cache.drop(cache, "marker")) === "dropped" ? "done" : "moved";
   }
 
-  async stamp({ cache }: Look, shadow: Entry): Promise<StepOutcome> {
-    const token = await this.#cache.takeLease(cache.key);
+  async stamp(look: Look, shadow: Entry): Promise<StepOutcome> {
+    const token = await this.#leaseFor(look);
     if (token === undefined) return "moved";
     return (await this.#cache.stamp(shadow, token)) === "stamped" ? "done" : "moved";
   }
 
-  async warm({ cache }: Look): Promise<StepOutcome> {
-    const token = await this.#cache.takeLease(cache.key);
+  async warm(look: Look, shadow: Entry): Promise<StepOutcome> {
+    const token = await this.#leaseFor(look);
     if (token === undefined) return "moved";
-    // Looked at again under the lease: the look that led here is older than it.
-    const shadow = await this.#store.get(cache.key);
-    if (shadow === undefined) return "moved";
     return (await this.#cache.fill(shadow, token)) === "filled" ? "done" : "moved";
   }
 
-  /** A key without meta has nothing that a second writer would change first, so the lease stands in for it. */
-  async #guard({ cache }: Look): Promise<CopyGuard | undefined> {
-    if (cache.meta !== undefined) return { seen: cache };
-    const token = await this.#cache.takeLease(cache.key);
-    return token === undefined ? undefined : { seen: cache, token };
+  async #guard(look: Look): Promise<CopyGuard | undefined> {
+    if (look.cache.meta !== undefined) return { seen: look.cache };
+    const token = await this.#leaseFor(look);
+    return token === undefined ? undefined : { seen: look.cache, token };
+  }
+
+  /**
+   * A key without meta has nothing that a second writer would change first, so the lease stands in for it. The look is
+   * older than the lease: what the store holds must still be what was seen, or a write that came between, and whose
+   * copy was evicted, would be covered.
+   */
+  async #leaseFor(look: Look): Promise<string | undefined> {
+    const { key } = look.cache;
+    const token = await this.#cache.takeLease(key);
+    if (token === undefined) return undefined;
+    const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
+    const shadow = await this.#store.get(key);
+    const now = storedEntry({ ...look, events, shadow });
+    return now?.version === storedEntry(look)?.version ? token : undefined;
   }
 }

@@ -206,9 +206,9 @@ function sinceMs(
   return Math.min(...events.map((event) => seqOf(event.entry.version))) / 1000;
 }
 
-/** A row that someone edited by hand, or a disk changed, no longer matches the hash written with it. */
-export function matchesOwnHash(entry: Pick<Entry, "value" | "hash">): boolean {
-  return contentHash(entry.value) === entry.hash;
+/** A row that someone edited by hand, or a disk changed, no longer matches the hash written with it. A tombstone has nothing to match. */
+export function matchesOwnHash({ value, hash }: Pick<Entry, "value" | "hash">): boolean {
+  return value === null || contentHash(value) === hash;
 }
 
 function verdict(copyClass: CopyClass, cause: string): Verdict {

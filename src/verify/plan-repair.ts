@@ -1,5 +1,6 @@
-import { isDead, newestOf } from "../model/entry.ts";
-import type { CopyClass, Look } from "./classify.ts";
+import type { CacheObservation } from "../cache/cache-port.ts";
+import { type Entry, isDead, isExpired, newestOf } from "../model/entry.ts";
+import { type CopyClass, type Look, matchesOwnHash } from "./classify.ts";
 
 export type RepairStrategy = "auto" | "cache" | "store" | "newest";
 
@@ -39,9 +40,13 @@ const FOREIGN_TYPE: RepairPlan = {
   why: "The key holds another Redis type, which belongs to another program and is never touched.",
 };
 
+/** Classes in which both sides already say the same: no strategy has anything to choose between. */
+const AGREED: ReadonlySet<CopyClass> = new Set(["ok", "deleted", "expired", "absent"]);
+
 /** Decides the repair. Pure; `auto` is the repair column of the class table. */
 export function planRepair(look: Look, copyClass: CopyClass, strategy: RepairStrategy): RepairPlan {
   if (look.cache.foreignType !== undefined) return FOREIGN_TYPE;
+  if (AGREED.has(copyClass)) return auto(look, copyClass);
   switch (strategy) {
     case "auto":
       return auto(look, copyClass);
@@ -52,6 +57,14 @@ export function planRepair(look: Look, copyClass: CopyClass, strategy: RepairStr
     case "newest":
       return newestIsCached(look) ? followCache(look) : followStore(look);
   }
+}
+
+/** What the store holds of a key: the newest of its row and of the events that wait to be applied to it. */
+export function storedEntry({ events, shadow }: Look): Entry | undefined {
+  return newestOf([
+    ...(shadow === undefined ? [] : [shadow]),
+    ...events.map((event) => event.entry),
+  ]);
 }
 
 /**
@@ -72,15 +85,20 @@ function auto(look: Look, copyClass: CopyClass): RepairPlan {
       return { action: "drop_copy" };
     case "diverged":
       if (cache.value !== undefined) return { action: "follow_cache" };
-      // The cache says alive but holds nothing: only its memory of the key is wrong. A tombstone is a fact.
-      return cache.meta?.tombstone === true ? { action: "remove" } : { action: "drop_copy" };
+      // A live meta without its value is only a wrong memory of the key; a tombstone or an expiry is a fact.
+      return cachesTheEnd(cache) ? { action: "remove" } : { action: "drop_copy" };
     case "changed_outside":
     case "unmanaged":
       return { action: "follow_cache" };
     case "removed_outside":
       return { action: "remove" };
     case "lost":
-      return cache.markerSeq === undefined ? { action: "drop_copy" } : { action: "drop_marker" };
+      return cache.markerSeq === undefined
+        ? {
+            action: "none",
+            why: "The value of the last write is on neither side. Write or delete the key; strategy store goes back to what the store has.",
+          }
+        : { action: "drop_marker" };
     case "corrupt":
       return {
         action: "none",
@@ -95,29 +113,46 @@ function auto(look: Look, copyClass: CopyClass): RepairPlan {
 }
 
 /** The plain rules: only in the cache → create it in the store; only in the store → remove it there; both → the store follows. */
-function followCache({ cache, events, shadow }: Look): RepairPlan {
-  if (cache.value !== undefined) return { action: "follow_cache" };
-  const stored = newestOf([
-    ...events.map((event) => event.entry),
-    ...(shadow === undefined ? [] : [shadow]),
-  ]);
-  return stored !== undefined && !isDead(stored, cache.nowMs)
-    ? { action: "remove" }
-    : { action: "none" };
+function followCache(look: Look): RepairPlan {
+  if (look.cache.value !== undefined) return { action: "follow_cache" };
+  return isStored(look) ? { action: "remove" } : { action: "none" };
 }
 
 /** The reverse of {@link followCache}. */
-function followStore({ cache, shadow }: Look): RepairPlan {
-  const storeHasIt = shadow !== undefined && !isDead(shadow, cache.nowMs);
-  if (storeHasIt)
-    return {
-      action: cache.value === undefined && cache.meta === undefined ? "warm" : "follow_store",
-    };
-  return cache.value === undefined ? { action: "none" } : { action: "remove" };
+function followStore(look: Look): RepairPlan {
+  const { cache, events, shadow } = look;
+  const { value, meta, markerSeq } = cache;
+  if (isStored(look)) {
+    if (value !== undefined || meta !== undefined || markerSeq !== undefined)
+      return { action: "follow_store" };
+    // A row may only be taken into the cache as it is while nothing newer waits behind it, and while it is sound.
+    if (events.length > 0) return { action: "sync_now" };
+    const sound = shadow !== undefined && matchesOwnHash(shadow);
+    return { action: sound ? "warm" : "follow_store" };
+  }
+  if (value !== undefined) return { action: "remove" };
+  if (meta === undefined || cachesTheEnd(cache)) return { action: "none" };
+  return { action: markerSeq === undefined ? "drop_copy" : "remove" };
 }
 
-/** A value without meta has no version, so the store's is newer. */
-function newestIsCached({ cache, shadow }: Look): boolean {
-  if (cache.meta === undefined) return shadow === undefined;
-  return shadow === undefined || cache.meta.version >= shadow.version;
+function isStored(look: Look): boolean {
+  const stored = storedEntry(look);
+  return stored !== undefined && !isDead(stored, look.cache.nowMs);
+}
+
+/** The cache remembers a delete or an expiry. */
+function cachesTheEnd({ meta, nowMs }: CacheObservation): boolean {
+  return meta !== undefined && (meta.tombstone || isExpired(meta.expiresAtMs, nowMs));
+}
+
+/**
+ * A value without meta has no version, so the store's is newer; a live meta without its value is no copy that could win,
+ * or the last good one would go because of an eviction.
+ */
+function newestIsCached(look: Look): boolean {
+  const { value, meta } = look.cache;
+  const stored = storedEntry(look);
+  if (meta === undefined) return stored === undefined;
+  if (value === undefined && !cachesTheEnd(look.cache)) return false;
+  return stored === undefined || meta.version >= stored.version;
 }

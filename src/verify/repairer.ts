@@ -6,7 +6,7 @@ import { LockstepError } from "../model/lockstep-error.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { CopyClass, Look } from "./classify.ts";
 import type { Looker } from "./looker.ts";
-import { planRepair, type RepairAction, type RepairStrategy } from "./plan-repair.ts";
+import { planRepair, type RepairAction, type RepairStrategy, storedEntry } from "./plan-repair.ts";
 import type { RepairSteps, StepOutcome } from "./repair-port.ts";
 
 /** One side-by-side picture of a key. */
@@ -77,9 +77,7 @@ export class Repairer {
       case "follow_cache":
         return (await this.#steps.rewrite(look, cachedCommand(look))).outcome;
       case "follow_store":
-        return shadow === undefined
-          ? "moved"
-          : (await this.#steps.rewrite(look, storedCommand(look, shadow))).outcome;
+        return (await this.#steps.rewrite(look, storedCommand(look))).outcome;
       case "remove":
         return (await this.#steps.rewrite(look, removal(look))).outcome;
       case "project":
@@ -137,9 +135,10 @@ function sameDeadline(ttlMs: number | null, metaTtlMs: number | null): boolean {
   return Math.abs(ttlMs - metaTtlMs) <= SAME_DEADLINE_MS;
 }
 
-function storedCommand(look: Look, shadow: ShadowEntry): WriteCommand {
-  const { key, value, expiresAtMs, sessionId, interactionId } = shadow;
-  if (value === null) return removal(look);
+function storedCommand(look: Look): WriteCommand {
+  const stored = storedEntry(look);
+  if (stored === undefined || stored.value === null) return removal(look);
+  const { key, value, expiresAtMs, sessionId, interactionId } = stored;
   const ttlMs = expiresAtMs === null ? null : Math.max(1, expiresAtMs - look.cache.nowMs);
   // The stored hash may be the very thing that is wrong; the value is what the caller chose to believe.
   return { op: "set", key, value, hash: contentHash(value), ttlMs, sessionId, interactionId };
@@ -150,13 +149,15 @@ function removal(look: Look): WriteCommand {
 }
 
 /** What a removal or an overwriting takes away from the losing side, as the write that would bring it back. */
-function undoOf({ cache, shadow }: Look, action: RepairAction): RepairReport["undo"] {
+function undoOf(look: Look, action: RepairAction): RepairReport["undo"] {
+  const { cache } = look;
+  const newest = storedEntry(look);
   const remaining = (expiresAtMs: number | null) =>
     expiresAtMs === null ? null : Math.max(1, expiresAtMs - cache.nowMs);
   const stored =
-    shadow === undefined || shadow.value === null || isDead(shadow, cache.nowMs)
+    newest === undefined || newest.value === null || isDead(newest, cache.nowMs)
       ? null
-      : { value: shadow.value, ttlMs: remaining(shadow.expiresAtMs) };
+      : { value: newest.value, ttlMs: remaining(newest.expiresAtMs) };
   const cached =
     cache.value === undefined || !cache.value.isText
       ? null

@@ -17,7 +17,7 @@ export function suggestionFor(copyClass: CopyClass): string | null {
     case "unmanaged":
       return "Nothing, or force_sync_repair with this key to adopt the value.";
     case "lost":
-      return "The write cannot be brought back. Write the key again; force_sync_repair clears what is left of it.";
+      return "The write cannot be brought back. Write or delete the key; or force_sync_repair with this key clears a mark that was left behind, and with strategy store goes back to what the store has.";
     case "corrupt":
       return "Compare with a backup; force_sync_repair with strategy cache or store says which side to believe.";
     case "removed_outside":

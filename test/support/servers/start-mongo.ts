@@ -8,6 +8,8 @@ import { MongoServers } from "./mongo-servers.ts";
 export interface StartMongoOptions {
   /** Members of the replica set; 0 (the default) is a standalone server. */
   readonly replicaSet?: 0 | 1 | 3;
+  /** Added to the command line of each member. */
+  readonly args?: readonly string[];
 }
 
 /** Replica sets are elected anew in tests of failover; the default of 10 s would only be waited out. */
@@ -17,12 +19,13 @@ const heartbeatIntervalMillis = 300;
 /** Starts mongod on free ports with folders of its own, and waits until it takes writes. */
 export async function startMongo({
   replicaSet = 0,
+  args = [],
 }: StartMongoOptions = {}): Promise<MongoServers> {
   const { binary: systemBinary, version } = requireServer("mongodb");
   const binary = { systemBinary, version };
   const folder = await GuardedFolder.create("mongo");
   const instanceOpts = await Promise.all(
-    Array.from({ length: Math.max(1, replicaSet) }, (_, index) => member(folder, index)),
+    Array.from({ length: Math.max(1, replicaSet) }, (_, index) => member(folder, index, args)),
   );
   const launched =
     replicaSet === 0
@@ -48,7 +51,7 @@ export async function startMongo({
 }
 
 /** The engine that production runs, though not with its share of the machine's memory. */
-async function member(folder: GuardedFolder, index: number) {
+async function member(folder: GuardedFolder, index: number, args: readonly string[]) {
   const dbPath = join(folder.path, `member-${index}`);
   await mkdir(dbPath);
   return {
@@ -59,6 +62,7 @@ async function member(folder: GuardedFolder, index: number) {
       "0.25",
       "--setParameter",
       "diagnosticDataCollectionEnabled=0",
+      ...args,
     ],
   };
 }

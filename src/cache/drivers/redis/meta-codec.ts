@@ -1,7 +1,11 @@
+import type { WriterIds } from "../../../model/entry.ts";
+import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
 import type { CacheMeta } from "../../cache-port.ts";
 
-const VERSION_AT = 1;
-const HASH_AT = 25;
+const EPOCH_AT = 1;
+const SEQ_HIGH_AT = 5;
+const SEQ_LOW_AT = 8;
+const HASH_AT = 12;
 const HASH_BYTES = 16;
 const DEADLINE_AT = HASH_AT + HASH_BYTES;
 
@@ -12,7 +16,7 @@ export function decodeMeta(packed: Buffer): CacheMeta {
   const deadline = bar === -1 ? rest : rest.slice(0, bar);
   const tombstone = packed[0] === "T".charCodeAt(0);
   return {
-    version: packed.toString("latin1", VERSION_AT, HASH_AT),
+    version: unpackVersion(packed),
     shortHash: tombstone ? "" : packed.toString("hex", HASH_AT, DEADLINE_AT),
     expiresAtMs: deadline === "" ? null : Number(deadline),
     tombstone,
@@ -20,13 +24,13 @@ export function decodeMeta(packed: Buffer): CacheMeta {
   };
 }
 
-/** The bytes that {@link decodeMeta} read: the encoding is canonical, so a guard can compare them. */
-export function encodeMeta(meta: CacheMeta): Buffer {
-  const ids = encodeIds(meta);
+/** The bytes that {@link decodeMeta} read, up to the ids: the encoding is canonical, so a guard can compare them. */
+export function encodeMeta(meta: Omit<CacheMeta, keyof WriterIds>): Buffer {
   return Buffer.concat([
-    Buffer.from((meta.tombstone ? "T" : "L") + meta.version, "latin1"),
+    Buffer.from(meta.tombstone ? "T" : "L"),
+    packVersion(meta.version),
     hashBytes(meta.shortHash),
-    Buffer.from((meta.expiresAtMs ?? "") + (ids === "" ? "" : `|${ids}`)),
+    Buffer.from(String(meta.expiresAtMs ?? "")),
   ]);
 }
 
@@ -38,12 +42,38 @@ export function hashBytes(hexHash: string): Buffer {
 }
 
 /** The ids as the meta keeps them until the shadow has the write; empty where there are none. */
-export function encodeIds(ids: Pick<CacheMeta, "sessionId" | "interactionId">): string {
+export function encodeIds(ids: WriterIds): string {
   if (ids.sessionId === null && ids.interactionId === null) return "";
   return JSON.stringify([ids.sessionId, ids.interactionId]);
 }
 
-function decodeIds(text: string): Pick<CacheMeta, "sessionId" | "interactionId"> {
-  const [sessionId, interactionId] = JSON.parse(text) as [string | null, string | null];
-  return { sessionId, interactionId };
+/** Seq has 7 bytes, of which the lower 4 and the upper 3 are read apart: one integer read takes at most 6. */
+function unpackVersion(packed: Buffer): Version {
+  const seq = packed.readUIntBE(SEQ_HIGH_AT, 3) * 2 ** 32 + packed.readUInt32BE(SEQ_LOW_AT);
+  return formatVersion(packed.readUInt32BE(EPOCH_AT), seq);
+}
+
+function packVersion(version: Version): Buffer {
+  const seq = seqOf(version);
+  const packed = Buffer.alloc(HASH_AT - EPOCH_AT);
+  packed.writeUInt32BE(epochOf(version));
+  packed.writeUIntBE(Math.floor(seq / 2 ** 32), SEQ_HIGH_AT - EPOCH_AT, 3);
+  packed.writeUInt32BE(seq % 2 ** 32, SEQ_LOW_AT - EPOCH_AT);
+  return packed;
+}
+
+/** Ids that someone spoilt are no reason to fail a read. */
+function decodeIds(text: string): WriterIds {
+  let ids: unknown;
+  try {
+    ids = JSON.parse(text);
+  } catch {
+    ids = [];
+  }
+  const [sessionId, interactionId] = Array.isArray(ids) ? (ids as unknown[]) : [];
+  return { sessionId: textOrNull(sessionId), interactionId: textOrNull(interactionId) };
+}
+
+function textOrNull(id: unknown): string | null {
+  return typeof id === "string" ? id : null;
 }

@@ -3,7 +3,7 @@ import type { Random } from "../../../lib/random.ts";
 import { BUCKETS, bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { epochOf, FIRST_EPOCH, type Version } from "../../../model/version.ts";
+import { epochOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
 import type {
   Acknowledgement,
@@ -20,7 +20,7 @@ import { encodeIds, encodeMeta, hashBytes } from "./meta-codec.ts";
 import { decodeObservation } from "./observation.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
-import { scanUserKeys } from "./redis-scan.ts";
+import { parseCursor, scanUserKeys } from "./redis-scan.ts";
 
 /** How long a reader may take from its look at the shadow to its fill. */
 const FILL_LEASE_MS = 3000;
@@ -186,14 +186,21 @@ export class RedisCache implements CacheAuthorityPort {
   }): Promise<readonly string[]> {
     const end = (page.offset ?? 0) + page.limit;
     const before = await this.#markersBefore(page.ageMs);
-    const members = await this.#onEachBucket("pending", async (client, pending) =>
-      pairs(await client.zrangebyscore(pending, "-inf", before, "WITHSCORES", "LIMIT", 0, end)),
-    );
-    return members
-      .flat()
-      .sort((a, b) => a.score - b.score)
-      .slice(page.offset ?? 0, end)
-      .map(({ member }) => member);
+    // Keys spread evenly over the buckets: somewhat more than each one's share nearly always holds the oldest of all.
+    for (let share = Math.ceil((end / BUCKETS) * 1.5) + 8; ; share *= BUCKETS) {
+      const found = await this.#onEachBucket("pending", async (client, pending) =>
+        pairs(await client.zrangebyscore(pending, "-inf", before, "WITHSCORES", "LIMIT", 0, share)),
+      );
+      const oldest = found
+        .flat()
+        .sort((a, b) => a.score - b.score)
+        .slice(0, end);
+      const cut = (oldest.length < end ? undefined : oldest.at(-1)?.score) ?? Infinity;
+      // Whoever gave its whole share has more, which is older than the cut only if its last one is.
+      if (found.every((given) => given.length < share || (given.at(-1)?.score ?? 0) >= cut)) {
+        return oldest.slice(page.offset ?? 0).map(({ member }) => member);
+      }
+    }
   }
 
   async countPending(olderThanMs: number): Promise<number> {
@@ -204,8 +211,9 @@ export class RedisCache implements CacheAuthorityPort {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  scan(page: { prefix?: string; cursor?: string; limit: number }): Promise<CachePage> {
-    return this.#connection.command("scan", (client) => scanUserKeys(client, page));
+  async scan(page: { prefix?: string; cursor?: string; limit: number }): Promise<CachePage> {
+    const place = parseCursor(page.cursor);
+    return this.#connection.command("scan", (client) => scanUserKeys(client, place, page));
   }
 
   async memoryBytes(): Promise<number> {
@@ -216,11 +224,18 @@ export class RedisCache implements CacheAuthorityPort {
   async provesRemoval(version: Version): Promise<boolean> {
     // Under any other policy no proof is possible, and the server need not be asked.
     if (this.policy?.maxmemoryPolicy !== "noeviction") return false;
-    const policy = await this.#connection.refreshPolicy();
-    const evicted = this.#connection.info.get("evicted_keys");
-    return (
-      policy.maxmemoryPolicy === "noeviction" && evicted === "0" && epochOf(version) === FIRST_EPOCH
+    await this.#connection.refreshPolicy();
+    if (!this.#connection.neverEvicted) return false;
+    // A state of another run means that the server has restarted: what it evicted before, its counters do not tell.
+    const runId = this.#connection.info.get("run_id");
+    const states = await this.#connection.command("states", (client) =>
+      Promise.all(
+        Array.from({ length: BUCKETS }, (_, bucket) =>
+          client.hmget(stateKey(bucket), "run", "epoch"),
+        ),
+      ),
     );
+    return states.every(([run, epoch]) => run === runId && Number(epoch) === epochOf(version));
   }
 
   close(): Promise<void> {

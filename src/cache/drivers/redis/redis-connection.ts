@@ -4,6 +4,7 @@ import { BUCKETS } from "../../../model/bucket.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import { FIRST_EPOCH } from "../../../model/version.ts";
 import type { CachePolicy } from "../../cache-authority-port.ts";
+import { EvictionWatch } from "./eviction-watch.ts";
 import { stateKey } from "./redis-keys.ts";
 import { parseInfo, policyOf } from "./redis-policy.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
@@ -14,6 +15,8 @@ export interface RedisConnectionOptions {
   readonly commandTimeoutMs: number;
   readonly log: Log;
 }
+
+const ALL_BUCKETS = [0, ...Array.from({ length: BUCKETS - 1 }, (_, i) => i + 1)] as const;
 
 /** What a script answered: its first word, then its values. */
 export type ScriptReply = readonly [status: string, ...values: unknown[]];
@@ -28,6 +31,7 @@ export class RedisConnection {
   readonly #log: Log;
   #policy: CachePolicy | undefined;
   #info: ReadonlyMap<string, string> = new Map();
+  readonly #evictions = new EvictionWatch();
   #storeId: string | undefined;
   #mismatch: LockstepError | undefined;
   #connecting: Promise<void> | undefined;
@@ -39,6 +43,8 @@ export class RedisConnection {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
+      // It would be a round trip of its own in front of the first command, and newer servers only know it.
+      disableClientInfo: true,
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 1000),
@@ -63,12 +69,20 @@ export class RedisConnection {
     return this.#info;
   }
 
+  /** Whether no key can have been evicted in this run of the server, as far as {@link refreshPolicy} saw it. */
+  get neverEvicted(): boolean {
+    return this.#evictions.neverEvicted;
+  }
+
   /** Asks the server how it is set up. Error: CACHE_UNAVAILABLE. */
   async refreshPolicy(): Promise<CachePolicy> {
     await this.#connected();
-    this.#info = parseInfo(await this.call("info", () => this.#client.info()));
-    const config = await this.#hiddenConfig();
-    this.#policy = policyOf(this.#info, config);
+    await this.#selectDatabase();
+    this.#info = parseInfo((await this.#unlessHidden("INFO", (client) => client.info())) ?? "");
+    this.#evictions.see(this.#info);
+    const appendfsync = await this.#configOf("appendfsync");
+    const save = await this.#configOf("save");
+    this.#policy = policyOf(this.#info, { appendfsync, save });
     return this.#policy;
   }
 
@@ -109,30 +123,15 @@ export class RedisConnection {
   async bindStore(storeId: string | undefined): Promise<"bound" | "free"> {
     await this.#connected();
     if (this.#policy === undefined) await this.refreshPolicy();
-    const wanted = storeId ?? "";
-    const epoch = String(FIRST_EPOCH).padStart(8, "0");
-    const runId = this.#info.get("run_id") ?? "";
-    const replies = await Promise.all(
-      Array.from({ length: BUCKETS }, (_, bucket) =>
-        this.#evalsha("bind", [stateKey(bucket)], [wanted, epoch, runId]),
-      ),
-    );
-    const found = replies.filter(([status]) => status === "BOUND").map(([, id]) => String(id));
-    const other = found.find((id) => id !== (storeId ?? found[0]));
-    if (other !== undefined) {
-      this.#storeId = undefined;
-      this.#mismatch = new LockstepError(
-        "STORE_MISMATCH",
-        `This Redis is kept in step with the store ${other}, not with ${wanted}.`,
-      );
-      throw this.#mismatch;
-    }
-    if (storeId === undefined && found.length < BUCKETS) {
-      return found[0] === undefined ? "free" : this.bindStore(found[0]);
+    const named = await this.#storesOf(ALL_BUCKETS, "");
+    const wanted = storeId ?? named.find((id) => id !== undefined);
+    if (wanted !== undefined) {
+      this.#refuseOthers(named, wanted);
+      if (named.includes(undefined)) await this.#claim(wanted);
     }
     this.#mismatch = undefined;
-    this.#storeId = found[0];
-    return "bound";
+    this.#storeId = wanted;
+    return wanted === undefined ? "free" : "bound";
   }
 
   async close(): Promise<void> {
@@ -145,14 +144,15 @@ export class RedisConnection {
    * not answered may have happened: UNKNOWN_OUTCOME.
    */
   async call<T>(name: string, send: () => Promise<T>): Promise<T> {
+    const wasReady = this.#client.status === "ready";
     try {
       return await send();
     } catch (error) {
-      const lost = name === "write" && mayHaveRun(error);
+      const lost = name === "write" && wasReady && mayHaveRun(error);
       throw new LockstepError(
         lost ? "UNKNOWN_OUTCOME" : "CACHE_UNAVAILABLE",
-        `Redis did not answer ${name}: ${reasonOf(error)}`,
-        { cause: error },
+        `Redis ${isRefusal(error) ? "refused" : "did not answer"} ${name}: ${reasonOf(error)}`,
+        { cause: error, ...(isOutOfMemory(error) ? { hint: FULL_HINT } : {}) },
       );
     }
   }
@@ -175,6 +175,38 @@ export class RedisConnection {
     });
     const [status, ...values] = reply as [Buffer, ...unknown[]];
     return [status.toString(), ...values];
+  }
+
+  /** The first bucket decides between two stores that come at once: only its winner goes on to the others. */
+  async #claim(storeId: string): Promise<void> {
+    // The states name the run of this server, which may have been restarted since it was last asked.
+    await this.refreshPolicy();
+    const [first, ...others] = ALL_BUCKETS;
+    this.#refuseOthers(await this.#storesOf([first], storeId), storeId);
+    this.#refuseOthers(await this.#storesOf(others, storeId), storeId);
+  }
+
+  /** The store that each of the buckets is tied to; with an id, free ones are tied to it first. */
+  #storesOf(buckets: readonly number[], claimFor: string): Promise<(string | undefined)[]> {
+    const epoch = String(FIRST_EPOCH).padStart(8, "0");
+    const runId = this.#info.get("run_id") ?? "";
+    return Promise.all(
+      buckets.map(async (bucket) => {
+        const reply = await this.#evalsha("bind", [stateKey(bucket)], [claimFor, epoch, runId]);
+        return reply[0] === "BOUND" ? String(reply[1]) : undefined;
+      }),
+    );
+  }
+
+  #refuseOthers(named: readonly (string | undefined)[], wanted: string): void {
+    const other = named.find((id) => id !== undefined && id !== wanted);
+    if (other === undefined) return;
+    this.#storeId = undefined;
+    this.#mismatch = new LockstepError(
+      "STORE_MISMATCH",
+      `This Redis is kept in step with the store ${other}, not with ${wanted}.`,
+    );
+    throw this.#mismatch;
   }
 
   #boundStore(): string {
@@ -200,26 +232,52 @@ export class RedisConnection {
     if (connecting !== undefined) await this.call("connect", () => connecting);
   }
 
-  async #hiddenConfig(): Promise<{ appendfsync: string | undefined; save: string | undefined }> {
-    try {
-      const one = async (name: string) => {
-        const pair = (await this.#client.config("GET", name)) as string[];
-        return pair[1];
-      };
-      return { appendfsync: await one("appendfsync"), save: await one("save") };
-    } catch (error) {
-      this.#log.debug(
-        { err: reasonOf(error) },
-        "CONFIG GET is not allowed here; persistence is unknown",
-      );
-      return { appendfsync: undefined, save: undefined };
-    }
+  /** The client goes on in database 0 where the one of its URL does not exist. */
+  async #selectDatabase(): Promise<void> {
+    const database = this.#client.options.db ?? 0;
+    if (database !== 0) await this.call("SELECT", () => this.#client.select(database));
   }
+
+  async #configOf(name: string): Promise<string | undefined> {
+    const pair = await this.#unlessHidden("CONFIG GET", (client) => client.config("GET", name));
+    return (pair as string[] | undefined)?.[1];
+  }
+
+  /** What a managed Redis or an ACL does not let us ask is undefined. */
+  async #unlessHidden<T>(name: string, ask: (client: Redis) => Promise<T>): Promise<T | undefined> {
+    return this.call(name, async () => {
+      try {
+        return await ask(this.#client);
+      } catch (error) {
+        if (!isRefusal(error) || isPassing(error)) throw error;
+        this.#log.debug({ err: reasonOf(error) }, `${name} is not allowed here`);
+        return undefined;
+      }
+    });
+  }
+}
+
+const FULL_HINT =
+  "Redis is full, and its policy lets nothing go that could make room. Raise maxmemory, or set maxmemory-policy volatile-lru so that clean values can go.";
+
+/** The server answered, and with an error. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+/** A refusal of this moment, which says nothing about what is allowed. */
+function isPassing(error: Error): boolean {
+  return /^(BUSY|LOADING|NOAUTH)\b/.test(error.message);
+}
+
+/** Redis 6.2 wraps the words of a script's command into its own. */
+function isOutOfMemory(error: unknown): boolean {
+  return isRefusal(error) && /\bOOM command not allowed\b/.test(error.message);
 }
 
 /** False where the server refused the command, or the client never sent it. */
 function mayHaveRun(error: unknown): boolean {
-  return error instanceof Error && error.name !== "ReplyError" && !neverSent(error);
+  return error instanceof Error && !isRefusal(error) && !neverSent(error);
 }
 
 function neverSent(error: Error): boolean {

@@ -36,17 +36,10 @@ function persistenceOf(
   config: HiddenConfig,
 ): CachePolicy["persistence"] {
   if (info.get("aof_enabled") === "1") {
-    switch (config.appendfsync) {
-      case "always":
-        return "aof-always";
-      case "everysec":
-        return "aof-everysec";
-      case "no":
-        return "aof-no";
-      default:
-        return "unknown";
-    }
+    const { appendfsync } = config;
+    const known = appendfsync === "always" || appendfsync === "everysec" || appendfsync === "no";
+    return known ? `aof-${appendfsync}` : "unknown";
   }
-  if (config.save === undefined) return "unknown";
+  if (config.save === undefined || !info.has("aof_enabled")) return "unknown";
   return config.save === "" ? "none" : "rdb";
 }

@@ -1,8 +1,17 @@
+import { isUtf8 } from "node:buffer";
 import type { Redis } from "ioredis";
 import { BUCKETS } from "../../../model/bucket.ts";
 import { RESERVED_PREFIX } from "../../../model/key.ts";
+import { LockstepError } from "../../../model/lockstep-error.ts";
 import type { CachePage } from "../../cache-port.ts";
 import { META_PREFIX, metaKey, patternOf, pendingKey } from "./redis-keys.ts";
+
+/** Where a scan goes on: in which sweep, in which bucket (markers only), and at which cursor of the server. */
+export interface ScanPlace {
+  readonly sweep: "m" | "v" | "p";
+  readonly bucket: number;
+  readonly at: string;
+}
 
 /**
  * Three sweeps, one after the other: keys that have meta, then values without meta, then markers with neither. Each
@@ -11,12 +20,12 @@ import { META_PREFIX, metaKey, patternOf, pendingKey } from "./redis-keys.ts";
  */
 export async function scanUserKeys(
   client: Redis,
-  { prefix = "", cursor = "m:0", limit }: { prefix?: string; cursor?: string; limit: number },
+  { sweep, bucket, at }: ScanPlace,
+  { prefix = "", limit }: { prefix?: string; limit: number },
 ): Promise<CachePage> {
-  const [sweep, at = "0", member = "0"] = cursor.split(":");
   switch (sweep) {
     case "m": {
-      const [next, found] = await client.scan(
+      const [next, found] = await client.scanBuffer(
         at,
         "MATCH",
         patternOf(META_PREFIX + prefix),
@@ -24,24 +33,23 @@ export async function scanUserKeys(
         limit,
       );
       return {
-        keys: found.map((key) => key.slice(META_PREFIX.length)),
-        cursor: next === "0" ? "v:0" : `m:${next}`,
+        keys: texts(found).map((key) => key.slice(META_PREFIX.length)),
+        cursor: String(next) === "0" ? "v:0" : `m:${String(next)}`,
       };
     }
     case "v": {
-      const [next, found] = await client.scan(at, "MATCH", patternOf(prefix), "COUNT", limit);
-      const own = found.filter((key) => !key.startsWith(RESERVED_PREFIX));
+      const [next, found] = await client.scanBuffer(at, "MATCH", patternOf(prefix), "COUNT", limit);
+      const own = texts(found).filter((key) => !key.startsWith(RESERVED_PREFIX));
       const hasMeta = await exist(client, own.map(metaKey));
       return {
         keys: own.filter((_, i) => hasMeta[i] === false),
-        cursor: next === "0" ? "p:0:0" : `v:${next}`,
+        cursor: String(next) === "0" ? "p:0:0" : `v:${String(next)}`,
       };
     }
-    default: {
-      const bucket = Number(at);
+    case "p": {
       const [next, flat] = await client.zscan(
         pendingKey(bucket),
-        member,
+        at,
         "MATCH",
         patternOf(prefix),
         "COUNT",
@@ -55,6 +63,24 @@ export async function scanUserKeys(
       return { keys, cursor: bucket + 1 < BUCKETS ? `p:${bucket + 1}:0` : undefined };
     }
   }
+}
+
+/** Where a page begins. Error: INPUT_INVALID for a cursor that no scan has given. */
+export function parseCursor(cursor = "m:0"): ScanPlace {
+  const [, keySweep, keyAt, bucket, memberAt] =
+    /^(?:([mv]):(\d{1,20})|p:(\d{1,2}):(\d{1,20}))$/.exec(cursor) ?? [];
+  if (keySweep !== undefined && keyAt !== undefined) {
+    return { sweep: keySweep === "m" ? "m" : "v", bucket: 0, at: keyAt };
+  }
+  if (memberAt === undefined || Number(bucket) >= BUCKETS) {
+    throw new LockstepError("INPUT_INVALID", "The cursor is not one that this scan has given.");
+  }
+  return { sweep: "p", bucket: Number(bucket), at: memberAt };
+}
+
+/** Keys of other programs that are no text have no name here by which anybody could ask for them. */
+function texts(found: readonly Buffer[]): string[] {
+  return found.filter((key) => isUtf8(key)).map(String);
 }
 
 function exist(client: Redis, keys: readonly string[]): Promise<boolean[]> {

@@ -125,7 +125,7 @@ export class MongoOutbox implements OutboxPort {
   }
 
   /**
-   * Looks for candidates, leases those that are still free, and reads back which ones they were. The
+   * Looks for candidates, leases those that are still free, and unless it got them all reads back which ones they were. The
    * condition is judged again for each event as it is leased, so no event goes to two owners.
    */
   async #takeSome(
@@ -135,7 +135,7 @@ export class MongoOutbox implements OutboxPort {
     const outbox = outboxOf(database);
     // Sorted by `ts` alone, as the index is: events of one millisecond come in the order of their insertion.
     const candidates = await outbox
-      .find(CLAIMABLE, { projection: { _id: 1 }, sort: { ts: 1 }, limit, batchSize: limit })
+      .find(CLAIMABLE, { sort: { ts: 1 }, limit, batchSize: limit })
       .toArray();
     if (candidates.length === 0) return "none left";
     const claim = this.#random.hex(8);
@@ -145,7 +145,9 @@ export class MongoOutbox implements OutboxPort {
       claim,
       leaseUntil: { $add: ["$$NOW", leaseMs] },
     };
-    await outbox.updateMany({ _id, ...CLAIMABLE }, [{ $set: leased }]);
+    const { modifiedCount } = await outbox.updateMany({ _id, ...CLAIMABLE }, [{ $set: leased }]);
+    // All of them: what was read of them is what they are, except for the lease, which nobody asks for.
+    if (modifiedCount === candidates.length) return candidates;
     const taken = await outbox.find({ _id, claim, processed: false }).toArray();
     // A lookup by id does not keep the order of the candidates.
     const byId = new Map(taken.map((document) => [String(document._id), document]));

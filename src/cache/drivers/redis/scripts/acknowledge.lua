@@ -6,6 +6,7 @@
 if is_fenced(KEYS[1], ARGV[1]) then
   return { 'FENCED' }
 end
+allow_when_full(KEYS[1])
 local done = { 'DONE' }
 for i = 3, #KEYS, 2 do
   local user_key, meta_key = KEYS[i], KEYS[i + 1]

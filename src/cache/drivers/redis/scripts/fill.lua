@@ -10,23 +10,30 @@ end
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then
   return { 'SKIPPED' }
 end
-redis.call('UNLINK', KEYS[5])
-if redis.call('ZSCORE', KEYS[4], KEYS[1]) then
+local function skip()
+  redis.call('UNLINK', KEYS[5])
   return { 'SKIPPED' }
 end
+if redis.call('ZSCORE', KEYS[4], KEYS[1]) then
+  return skip()
+end
 if ARGV[6] ~= '' and tonumber(ARGV[6]) <= math.floor(now_us() / 1000) then
-  return { 'SKIPPED' }
+  return skip()
 end
 local meta = read_meta(KEYS[2])
 if ARGV[8] == 'stamp' then
   if meta or redis.pcall('GET', KEYS[1]) ~= ARGV[3] then
-    return { 'SKIPPED' }
+    return skip()
   end
 else
   if meta and version_of(meta) > ARGV[5] or redis.call('EXISTS', KEYS[1]) == 1 then
-    return { 'SKIPPED' }
+    return skip()
   end
 end
-redis.call('SET', KEYS[1], ARGV[3])
-make_clean(KEYS[1], KEYS[2], 'L' .. ARGV[5] .. ARGV[4] .. ARGV[6], ARGV[7], '0')
+-- The first write of the script, so that a full Redis refuses it; the read it is for has its answer without.
+if is_full(redis.pcall('SET', KEYS[1], ARGV[3])) then
+  return skip()
+end
+make_clean(KEYS[1], KEYS[2], pack_meta('L', ARGV[5], ARGV[4]) .. ARGV[6], ARGV[7], '0')
+redis.call('UNLINK', KEYS[5])
 return { 'FILLED' }

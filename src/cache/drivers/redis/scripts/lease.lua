@@ -1,11 +1,12 @@
 -- Takes the fill lease of a key.
 -- KEYS  1 state, 2 lease
 -- ARGV  1 store id, 2 token, 3 life of the lease in ms
--- Returns {'FENCED'} | {'TAKEN'} | {'HELD'} by someone else
+-- Returns {'FENCED'} | {'TAKEN'} | {'HELD'} by someone else | {'FULL'} no memory, so a fill would fail too
 if is_fenced(KEYS[1], ARGV[1]) then
   return { 'FENCED' }
 end
-if redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then
-  return { 'TAKEN' }
+local taken = redis.pcall('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3])
+if is_full(taken) then
+  return { 'FULL' }
 end
-return { 'HELD' }
+return { taken and 'TAKEN' or 'HELD' }

@@ -1,20 +1,33 @@
 -- Put in front of every script. The meta beside a user key is one packed string:
 --   1      'L' live or 'T' tombstone
---   2-25   version: epoch (8 digits) and seq (16 digits)
---   26-41  first 16 bytes of the value's SHA-256 (zero bytes for a tombstone)
---   42-    expiresAt in ms since 1970, or nothing; then, until acknowledged, '|' and the writer's ids as JSON
--- Anything else at the meta key is treated as absent.
+--   2-12   version: epoch (4 bytes) and seq (7 bytes), big-endian
+--   13-28  first 16 bytes of the value's SHA-256 (zero bytes for a tombstone)
+--   29-    expiresAt in ms since 1970, or nothing; then, until acknowledged, '|' and the writer's ids as JSON
+-- Anything else at the meta key is treated as absent (ids that no one can read, as no ids). The version is packed because Redis keeps strings of up to 28
+-- bytes in 48 bytes of memory, and its 24 digits would make it 64 for every clean key.
 
 local function read_meta(key)
   local meta = redis.pcall('GET', key)
-  if type(meta) == 'string' and #meta >= 41 and string.find(meta, '^[LT]%d%d%d%d%d%d%d%d') then
-    return meta
+  -- No epoch is ever so high that its first byte is not zero.
+  if type(meta) ~= 'string' or #meta < 28 or not string.find(meta, '^[LT]%z') then
+    return false
   end
-  return false
+  local digits = string.match(meta, '^%d*', 29)
+  local after = 29 + #digits
+  if #digits > 16 or not (after > #meta or string.find(meta, '^|%[.*%]$', after)) then
+    return false
+  end
+  return meta
+end
+
+-- The meta as it is once it is acknowledged, and as guards compare it.
+local function without_ids(meta)
+  local bar = string.find(meta, '|', 29, true)
+  return bar and string.sub(meta, 1, bar - 1) or meta
 end
 
 local function version_of(meta)
-  return string.sub(meta, 2, 25)
+  return string.format('%08.0f%016.0f', struct.unpack('>I4I7', meta, 2))
 end
 
 -- Lua's own number to text conversion would turn 1.7e15 into an exponent and lose digits.
@@ -26,8 +39,12 @@ local function integer_text(number)
   return string.format('%.0f', number)
 end
 
+local function pack_meta(kind, version, hash)
+  return kind .. struct.pack('>I4I7', tonumber(string.sub(version, 1, 8)), seq_of(version)) .. hash
+end
+
 local function expires_at(meta)
-  return tonumber(string.match(meta, '^%d*', 42))
+  return tonumber(string.match(meta, '^%d*', 29))
 end
 
 local function now_us()
@@ -45,6 +62,24 @@ local function type_of(key)
   return redis.call('TYPE', key)['ok']
 end
 
+-- Redis refuses a script's first write while its memory is full, and none after one that cannot need memory. This is
+-- one that changes nothing: for steps that are what lets memory be freed.
+local function allow_when_full(state_key)
+  redis.call('PERSIST', state_key)
+end
+
+-- Whether a pcall was refused because memory is full; any other refusal ends the script.
+local function is_full(reply)
+  local refusal = type(reply) == 'table' and reply['err']
+  if not refusal then
+    return false
+  end
+  if string.find(refusal, 'OOM', 1, true) then
+    return true
+  end
+  error(refusal)
+end
+
 -- Removes a value of ours; a key of another type is never touched.
 local function unlink_value(key)
   if type_of(key) == 'string' then
@@ -56,8 +91,7 @@ end
 -- the grace time, a value until it expires or its residency ends, whichever is first ('' = no residency limit).
 local function make_clean(user_key, meta_key, meta, residency_ms, grace_ms)
   local now_ms = math.floor(now_us() / 1000)
-  local bar = string.find(meta, '|', 42, true)
-  local kept = bar and string.sub(meta, 1, bar - 1) or meta
+  local kept = without_ids(meta)
   local deadline
   if string.sub(meta, 1, 1) == 'T' then
     deadline = now_ms + tonumber(grace_ms)
@@ -75,15 +109,17 @@ local function make_clean(user_key, meta_key, meta, residency_ms, grace_ms)
     return
   end
   redis.call('SET', meta_key, kept, 'PXAT', integer_text(deadline))
-  if string.sub(meta, 1, 1) == 'L' then
+  -- A key of another type, which has taken the value's place, must not end with it.
+  if string.sub(meta, 1, 1) == 'L' and type_of(user_key) == 'string' then
     redis.call('PEXPIREAT', user_key, integer_text(deadline))
   end
 end
 
--- Whether a key still looks as someone observed it: meta bytes ('' = none), value ('1' and its bytes, or '0'),
+-- Whether a key still looks as someone observed it: meta bytes without ids ('' = none), value ('1' and its bytes, or '0'),
 -- marker score ('' = none).
 local function is_as_seen(user_key, meta_key, pending_key, seen_meta, seen_has_value, seen_value, seen_marker)
-  if (read_meta(meta_key) or '') ~= seen_meta then
+  local meta = read_meta(meta_key)
+  if (meta and without_ids(meta) or '') ~= seen_meta then
     return false
   end
   local score = redis.call('ZSCORE', pending_key, user_key)

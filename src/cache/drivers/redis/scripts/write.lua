@@ -2,7 +2,8 @@
 -- a script back: a value without its marker could be evicted before the shadow has it.
 -- KEYS  1 user key, 2 meta, 3 state, 4 pending, 5 lease
 -- ARGV  1 store id, 2 'set' or 'delete', 3 value, 4 first 16 bytes of its SHA-256, 5 TTL in ms or '', 6 ids as JSON
---       or '', 7 '1' pinned or '0', 8 guard: '' none, 'seen' as observed, 'lease' as observed and the lease held,
+--       or '', 7 '1' pinned or '0', 8 guard: '' none, 'seen' as observed, 'lease' as observed and the lease held
+--       (without which a key that has no meta counts as moved),
 --       9 seen meta, 10 seen value present '1' or '0', 11 seen value, 12 seen marker, 13 lease token
 -- Returns {'FENCED'} | {'WRONG_TYPE', type} | {'MOVED'}
 --       | {'WRITTEN', version, existed: '1', '0' or '?' where the cache holds nothing of the key, expiresAt or ''}
@@ -15,7 +16,8 @@ if kind ~= 'none' and kind ~= 'string' then
   return { 'WRONG_TYPE', kind }
 end
 if ARGV[8] ~= '' then
-  if ARGV[8] == 'lease' and redis.call('GET', KEYS[5]) ~= ARGV[13] then
+  -- A key without meta may have been written and evicted meanwhile: only the lease, which a write voids, can tell.
+  if ARGV[8] == 'lease' and redis.call('GET', KEYS[5]) ~= ARGV[13] or ARGV[8] == 'seen' and ARGV[9] == '' then
     return { 'MOVED' }
   end
   if not is_as_seen(KEYS[1], KEYS[2], KEYS[4], ARGV[9], ARGV[10], ARGV[11], ARGV[12]) then
@@ -51,10 +53,10 @@ if ARGV[2] == 'set' then
     deadline = integer_text(math.floor(time_us / 1000) + tonumber(ARGV[5]))
   end
   redis.call('SET', KEYS[1], ARGV[3])
-  redis.call('SET', KEYS[2], 'L' .. version .. ARGV[4] .. deadline .. ids)
+  redis.call('SET', KEYS[2], pack_meta('L', version, ARGV[4]) .. deadline .. ids)
 else
   redis.call('UNLINK', KEYS[1])
-  redis.call('SET', KEYS[2], 'T' .. version .. string.rep('\0', 16) .. ids)
+  redis.call('SET', KEYS[2], pack_meta('T', version, string.rep('\0', 16)) .. ids)
 end
 redis.call('UNLINK', KEYS[5])
 return { 'WRITTEN', version, existed, deadline }

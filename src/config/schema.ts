@@ -1,0 +1,301 @@
+import { z } from "zod";
+import { address, flag, list, oneOf, ratio, wholeNumber } from "./variable-types.ts";
+
+/** What people need to know about one variable, beside its type and default. */
+export interface VariableFacts {
+  readonly env: string;
+  readonly description: string;
+  readonly unit?: string;
+  /** Which values it takes, where its name and unit do not say it. */
+  readonly values?: string;
+  /** Shown instead of the schema's own default, where that depends on the machine. */
+  readonly defaultText?: string;
+  readonly example: string;
+  /** "all" of it, or only the "password" in an address, is kept out of logs and answers. */
+  readonly secret?: "all" | "password";
+  readonly section: "Backends" | "Synchronisation" | "Limits" | "HTTP" | "Process";
+}
+
+const variableFacts = z.registry<VariableFacts>();
+
+const hours = () => wholeNumber(1, 24 * 366);
+const milliseconds = (min = 1) => wholeNumber(min, 24 * 3_600_000);
+
+/** Every variable the server reads, in the order in which the documentation lists them. */
+export const configSchema = z.object({
+  redisUrl: address(["redis", "rediss"]).optional().register(variableFacts, {
+    env: "REDIS_URL",
+    section: "Backends",
+    description:
+      "The Redis or Valkey server that holds the cache. Without it the cache lives inside the process.",
+    example: "redis://localhost:6379/0",
+    secret: "password",
+  }),
+  mongodbUri: address(["mongodb", "mongodb+srv"]).optional().register(variableFacts, {
+    env: "MONGODB_URI",
+    section: "Backends",
+    description:
+      "The MongoDB that holds the store. The path names the database, which is lockstep where there is no path. Without the variable the store is an SQLite file.",
+    example: "mongodb://localhost:27017/lockstep",
+    secret: "password",
+  }),
+  sqliteFile: z.string().register(variableFacts, {
+    env: "LOCKSTEP_SQLITE_FILE",
+    section: "Backends",
+    description:
+      "The file of the embedded store, used without MONGODB_URI. Several processes may share one file.",
+    defaultText: "$XDG_STATE_HOME/lockstep/lockstep.db, else ~/.local/state/lockstep/lockstep.db",
+    example: "./lockstep.db",
+  }),
+  cacheMaxMb: wholeNumber(1, 65_536).default(64).register(variableFacts, {
+    env: "LOCKSTEP_CACHE_MAX_MB",
+    section: "Backends",
+    unit: "MB",
+    description: "How much the cache inside the process may hold, used without REDIS_URL.",
+    example: "256",
+  }),
+
+  syncMode: oneOf(["hybrid", "event-only"]).default("hybrid").register(variableFacts, {
+    env: "LOCKSTEP_SYNC_MODE",
+    section: "Synchronisation",
+    values: "hybrid, event-only",
+    description:
+      "hybrid writes the shadow directly first and falls back to an outbox event; event-only always writes an event.",
+    example: "event-only",
+  }),
+  syncTimeoutMs: milliseconds().default(2_000).register(variableFacts, {
+    env: "LOCKSTEP_SYNC_TIMEOUT_MS",
+    section: "Synchronisation",
+    unit: "ms",
+    description: "How long a direct shadow write may take before an event is used instead.",
+    example: "5000",
+  }),
+  syncConcurrency: wholeNumber(1, 1_000).default(10).register(variableFacts, {
+    env: "LOCKSTEP_SYNC_CONCURRENCY",
+    section: "Synchronisation",
+    description: "How many direct shadow writes run at once.",
+    example: "20",
+  }),
+  syncObjectiveMs: milliseconds().default(10_000).register(variableFacts, {
+    env: "LOCKSTEP_SYNC_OBJECTIVE_MS",
+    section: "Synchronisation",
+    unit: "ms",
+    description:
+      "How old a write may get before the shadow has it; an older one counts as overdue.",
+    example: "30000",
+  }),
+  outboxIntervalMs: milliseconds(10).default(2_000).register(variableFacts, {
+    env: "LOCKSTEP_OUTBOX_INTERVAL_MS",
+    section: "Synchronisation",
+    unit: "ms",
+    description: "How often the projector looks for outbox events and for writes left behind.",
+    example: "1000",
+  }),
+  outboxBatchSize: wholeNumber(1, 10_000).default(500).register(variableFacts, {
+    env: "LOCKSTEP_OUTBOX_BATCH_SIZE",
+    section: "Synchronisation",
+    unit: "events",
+    description: "How many events the projector takes at once.",
+    example: "50",
+  }),
+  outboxRetentionHours: hours().default(24).register(variableFacts, {
+    env: "LOCKSTEP_OUTBOX_RETENTION_HOURS",
+    section: "Synchronisation",
+    unit: "h",
+    description: "How long a processed event is kept.",
+    example: "72",
+  }),
+  tombstoneGraceHours: hours().default(24).register(variableFacts, {
+    env: "LOCKSTEP_TOMBSTONE_GRACE_HOURS",
+    section: "Synchronisation",
+    unit: "h",
+    description:
+      "How long a delete is remembered, so that nothing that was written before it can bring the key back.",
+    example: "72",
+  }),
+  readThrough: flag().default(true).register(variableFacts, {
+    env: "LOCKSTEP_READ_THROUGH",
+    section: "Synchronisation",
+    values: "true, false",
+    description:
+      "Whether a read that misses the cache is answered from the store and cached again.",
+    example: "false",
+  }),
+  residencyTtlSec: wholeNumber(1, 365 * 86_400)
+    .optional()
+    .register(variableFacts, {
+      env: "LOCKSTEP_RESIDENCY_TTL_SEC",
+      section: "Synchronisation",
+      unit: "s",
+      description:
+        "How long a synced copy stays in the cache when nobody reads it. Without it, as long as the cache has room.",
+      example: "86400",
+    }),
+  staleAfterHours: hours().default(24).register(variableFacts, {
+    env: "LOCKSTEP_STALE_AFTER_HOURS",
+    section: "Synchronisation",
+    unit: "h",
+    description: "After how long without a write verify_cache_sync lists a key as stale.",
+    example: "168",
+  }),
+  healthIntervalMs: milliseconds(1_000).default(300_000).register(variableFacts, {
+    env: "LOCKSTEP_HEALTH_INTERVAL_MS",
+    section: "Synchronisation",
+    unit: "ms",
+    description: "How often cache and store are compared in the background.",
+    example: "60000",
+  }),
+  loadPoolRatio: ratio().default(0.8).register(variableFacts, {
+    env: "LOCKSTEP_LOAD_POOL_RATIO",
+    section: "Synchronisation",
+    values: "above 0, at most 1",
+    description: "Load is high when this share of the direct writes, or more, is busy.",
+    example: "0.9",
+  }),
+  loadQueued: wholeNumber(0, 1_000_000).default(0).register(variableFacts, {
+    env: "LOCKSTEP_LOAD_QUEUED",
+    section: "Synchronisation",
+    unit: "tasks",
+    description: "Load is high when more than this many direct writes wait.",
+    example: "5",
+  }),
+  loadUnprocessed: wholeNumber(0, 1_000_000_000).default(100).register(variableFacts, {
+    env: "LOCKSTEP_LOAD_UNPROCESSED",
+    section: "Synchronisation",
+    unit: "events",
+    description: "Load is high when more than this many events are unprocessed.",
+    example: "1000",
+  }),
+
+  keyMaxBytes: wholeNumber(1, 8_192).default(1_024).register(variableFacts, {
+    env: "LOCKSTEP_KEY_MAX_BYTES",
+    section: "Limits",
+    unit: "bytes",
+    description: "The longest key, in UTF-8.",
+    example: "256",
+  }),
+  // MongoDB's documents end at 16 MiB, and the shadow keeps more than the value.
+  valueMaxBytes: wholeNumber(1, 15 * 1024 * 1024)
+    .default(1_048_576)
+    .register(variableFacts, {
+      env: "LOCKSTEP_VALUE_MAX_BYTES",
+      section: "Limits",
+      unit: "bytes",
+      description: "The largest value, in UTF-8.",
+      example: "65536",
+    }),
+  callTimeoutMs: milliseconds().default(60_000).register(variableFacts, {
+    env: "LOCKSTEP_CALL_TIMEOUT_MS",
+    section: "Limits",
+    unit: "ms",
+    description: "How long one tool call may take.",
+    example: "300000",
+  }),
+
+  httpPort: wholeNumber(0, 65_535).default(8_080).register(variableFacts, {
+    env: "LOCKSTEP_HTTP_PORT",
+    section: "HTTP",
+    values: "0 takes any free port",
+    description: "The port of the HTTP server.",
+    example: "9090",
+  }),
+  httpHost: z.string().default("127.0.0.1").register(variableFacts, {
+    env: "LOCKSTEP_HTTP_HOST",
+    section: "HTTP",
+    description:
+      "The address the HTTP server listens on. One that other machines can reach needs LOCKSTEP_HTTP_TOKEN.",
+    example: "0.0.0.0",
+  }),
+  httpToken: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, { error: "must be printable ASCII without spaces" })
+    .optional()
+    .register(variableFacts, {
+      env: "LOCKSTEP_HTTP_TOKEN",
+      section: "HTTP",
+      description:
+        "The bearer token every HTTP request must carry. The shell form sends it too when it asks a running server.",
+      example: "a-long-random-text",
+      secret: "all",
+    }),
+  httpSessions: flag().default(true).register(variableFacts, {
+    env: "LOCKSTEP_HTTP_SESSIONS",
+    section: "HTTP",
+    values: "true, false",
+    description:
+      "Whether /mcp keeps a session per client. Without sessions each request stands alone, as a load balancer without affinity needs it.",
+    example: "false",
+  }),
+  httpSessionIdleMinutes: wholeNumber(1, 7 * 24 * 60)
+    .default(30)
+    .register(variableFacts, {
+      env: "LOCKSTEP_HTTP_SESSION_IDLE_MINUTES",
+      section: "HTTP",
+      unit: "min",
+      description: "How long a session lives after its last request has ended.",
+      example: "120",
+    }),
+  httpSessionsMax: wholeNumber(1, 100_000).default(1_000).register(variableFacts, {
+    env: "LOCKSTEP_HTTP_SESSIONS_MAX",
+    section: "HTTP",
+    description:
+      "How many sessions there may be. One more takes the place of the one that has been idle longest.",
+    example: "100",
+  }),
+  httpBodyMaxBytes: wholeNumber(1_024, 1_073_741_824).default(8_388_608).register(variableFacts, {
+    env: "LOCKSTEP_HTTP_BODY_MAX_BYTES",
+    section: "HTTP",
+    unit: "bytes",
+    description: "The largest request body.",
+    example: "1048576",
+  }),
+  allowedHosts: list().default([]).register(variableFacts, {
+    env: "LOCKSTEP_ALLOWED_HOSTS",
+    section: "HTTP",
+    values: "comma-separated, each a name or name:port",
+    description: "Host headers to accept beside the server's own addresses.",
+    example: "lockstep.internal,lockstep.internal:8080",
+  }),
+  allowedOrigins: list().default([]).register(variableFacts, {
+    env: "LOCKSTEP_ALLOWED_ORIGINS",
+    section: "HTTP",
+    values: "comma-separated, each scheme://name or scheme://name:port",
+    description:
+      "Web pages that may call the server beside those of this machine. They get CORS headers.",
+    example: "https://inspector.example.com",
+  }),
+
+  logLevel: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .register(variableFacts, {
+      env: "LOCKSTEP_LOG_LEVEL",
+      section: "Process",
+      values: "trace, debug, info, warn, error, fatal, silent",
+      description: "The least serious log lines to write, always to stderr.",
+      example: "debug",
+    }),
+  shutdownTimeoutMs: milliseconds(0).default(10_000).register(variableFacts, {
+    env: "LOCKSTEP_SHUTDOWN_TIMEOUT_MS",
+    section: "Process",
+    unit: "ms",
+    description: "How long running calls may still take when the server is told to stop.",
+    example: "30000",
+  }),
+});
+
+/** The parsed configuration. Values are ready to use; nothing else reads the environment. */
+export type Config = Readonly<z.output<typeof configSchema>>;
+
+export interface Variable extends VariableFacts {
+  /** Its name in {@link Config}. */
+  readonly field: keyof Config;
+}
+
+/** Every variable with its facts, in the order of the schema. */
+export function listVariables(): readonly Variable[] {
+  return Object.entries(configSchema.shape).map(([field, schema]) => {
+    const facts = variableFacts.get(schema);
+    if (facts === undefined) throw new Error(`The field ${field} has no facts.`);
+    return { ...facts, field: field as keyof Config };
+  });
+}

@@ -1,0 +1,61 @@
+import { z } from "zod";
+
+// The environment gives text. These turn it into values, and say in one phrase which texts they take.
+
+/** A whole number from `min` to `max`, both included. */
+export function wholeNumber(min: number, max: number) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z.string().transform((text, context) => {
+    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    return refuse(context, rule);
+  });
+}
+
+/** A number above 0 and at most 1. */
+export function ratio() {
+  return z.string().transform((text, context) => {
+    const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value > 0 && value <= 1) return value;
+    return refuse(context, "must be a number above 0 and at most 1");
+  });
+}
+
+const TRUE = new Set(["true", "1", "yes", "on"]);
+const FALSE = new Set(["false", "0", "no", "off"]);
+
+export function flag() {
+  return z.string().transform((text, context) => {
+    const word = text.toLowerCase();
+    if (TRUE.has(word)) return true;
+    if (FALSE.has(word)) return false;
+    return refuse(context, "must be true or false");
+  });
+}
+
+export function oneOf<const Choices extends readonly [string, ...string[]]>(choices: Choices) {
+  return z.enum(choices, { error: `must be one of ${choices.join(", ")}` });
+}
+
+/** Comma-separated; spaces around an entry and empty entries do not count. */
+export function list() {
+  return z.string().transform((text): readonly string[] =>
+    text
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  );
+}
+
+/** A connection address that begins with one of `schemes`; the driver checks the rest of it. */
+export function address(schemes: readonly string[]) {
+  const rule = `must begin with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
+  return z
+    .string()
+    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { error: rule });
+}
+
+function refuse(context: { addIssue(issue: string): void }, rule: string): never {
+  context.addIssue(rule);
+  return z.NEVER;
+}

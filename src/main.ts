@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { runCli } from "./cli/run-cli.ts";
+
+const stop = new AbortController();
+const gaveUp = new Error("An unexpected error has stopped the process.");
+
+// Without a listener, a reader that goes away would end the process with an exception in the middle of work.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait for running calls; 130 is what shells show for an interrupted program.
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+  });
+}
+
+const code = await runCli({
+  argv: process.argv.slice(2),
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  isTerminal: process.stderr.isTTY,
+  stop: stop.signal,
+  giveUp: () => stop.abort(gaveUp),
+});
+
+// The answer is out before the exit; a reader that has gone away calls back with an error, which is as good.
+await new Promise<void>((resolve) => {
+  process.stdout.write("", () => resolve());
+});
+process.exit(stop.signal.reason === gaveUp ? 1 : code);

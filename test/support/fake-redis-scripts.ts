@@ -1,0 +1,250 @@
+import { isUtf8 } from "node:buffer";
+import { isDeepStrictEqual } from "node:util";
+import type {
+  AckOutcome,
+  CopyGuard,
+  DropScope,
+  SettleOutcome,
+} from "../../src/cache/cache-authority-port.ts";
+import type { CacheMeta, CacheObservation } from "../../src/cache/cache-port.ts";
+import { bucketOf } from "../../src/model/bucket.ts";
+import { contentHash, shortHash } from "../../src/model/content-hash.ts";
+import { type Entry, isExpired } from "../../src/model/entry.ts";
+import { LockstepError } from "../../src/model/lockstep-error.ts";
+import { formatVersion, seqOf, type Version } from "../../src/model/version.ts";
+import type { WriteCommand } from "../../src/model/write-command.ts";
+import type { FakeRedis } from "./fake-redis.ts";
+
+const LEASE_MS = 3000;
+
+/** How long clean copies stay, as the connection that runs a script tells it. */
+export interface Stay {
+  /** Milliseconds; undefined = until evicted. */
+  readonly residencyMs: number | undefined;
+  readonly graceMs: number;
+}
+
+export type WrittenByScript =
+  | { readonly outcome: "written"; readonly entry: Entry; readonly existed: boolean | undefined }
+  | { readonly outcome: "moved" };
+
+/**
+ * What each Lua script does, in one turn and so as atomic as the script. Kept as close to the scripts' own order as
+ * TypeScript lets it, since a simulation is only worth what its model of the server is worth.
+ */
+export class FakeScripts {
+  readonly #redis: FakeRedis;
+
+  constructor(redis: FakeRedis) {
+    this.#redis = redis;
+  }
+
+  write(command: WriteCommand, pinned: boolean, guard: CopyGuard | undefined): WrittenByScript {
+    const redis = this.#redis;
+    const { key, sessionId, interactionId } = command;
+    const held = redis.value(key);
+    if (held !== undefined && held.type !== "string") throw wrongType(key, held.type);
+    if (guard?.token !== undefined && redis.lease(key) !== guard.token) return { outcome: "moved" };
+    if (guard !== undefined && !this.#isAsSeen(guard.seen)) return { outcome: "moved" };
+
+    const existed = this.#existed(key);
+    const version = this.#mint(key);
+    if (pinned && !redis.markers.has(key)) redis.markers.set(key, seqOf(version));
+    const set = command.op === "set" ? command : undefined;
+    const entry: Entry = {
+      key,
+      version,
+      value: set?.value ?? null,
+      hash: set?.hash ?? "",
+      expiresAtMs: set?.ttlMs == null ? null : this.#nowMs() + set.ttlMs,
+      sessionId,
+      interactionId,
+    };
+    if (set === undefined) redis.del(key);
+    else redis.set(key, set.value);
+    redis.metas.set(key, { meta: metaOf(entry), expiresAtMs: null });
+    redis.leases.delete(key);
+    return { outcome: "written", entry, existed };
+  }
+
+  observe(key: string): CacheObservation {
+    const redis = this.#redis;
+    const held = redis.value(key);
+    const bytes = held?.type === "string" ? held.bytes : undefined;
+    return {
+      key,
+      value:
+        bytes === undefined
+          ? undefined
+          : { text: bytes.toString(), isText: isUtf8(bytes), hash: contentHash(bytes) },
+      foreignType: held === undefined || held.type === "string" ? undefined : held.type,
+      meta: redis.meta(key),
+      markerSeq: redis.markers.get(key),
+      ttlMs: redis.ttlMs("value", key),
+      metaTtlMs: redis.ttlMs("meta", key),
+      nowMs: this.#nowMs(),
+    };
+  }
+
+  timeToLive(key: string): number | null | undefined {
+    const redis = this.#redis;
+    if (redis.value(key) === undefined) return undefined;
+    const ttlMs = redis.ttlMs("value", key);
+    const deadlineMs = redis.meta(key)?.expiresAtMs ?? null;
+    if (deadlineMs === null) return ttlMs;
+    return Math.min(ttlMs ?? Number.POSITIVE_INFINITY, Math.max(0, deadlineMs - this.#nowMs()));
+  }
+
+  acknowledge(key: string, version: Version, stay: Stay): AckOutcome {
+    const { markers } = this.#redis;
+    const meta = this.#redis.meta(key);
+    const score = markers.get(key);
+    if (meta === undefined) {
+      if (score !== undefined && score <= seqOf(version)) markers.delete(key);
+      return "absent";
+    }
+    if (meta.version > version) {
+      if (score !== undefined) markers.set(key, Math.max(score, seqOf(version) + 1));
+      return "newer";
+    }
+    markers.delete(key);
+    if (meta.version === version) {
+      this.#makeClean(key, meta, stay);
+      return "clean";
+    }
+    this.#forget(key);
+    return "dropped";
+  }
+
+  settle(key: string, version: Version, stay: Stay): SettleOutcome {
+    this.#redis.leases.delete(key);
+    const meta = this.#redis.meta(key);
+    if (meta !== undefined && meta.version > version) return "newer";
+    if (meta?.version === version) {
+      this.#makeClean(key, meta, stay);
+      return "clean";
+    }
+    this.#forget(key);
+    return "dropped";
+  }
+
+  withdraw(key: string, version: Version): void {
+    this.#redis.leases.delete(key);
+    const meta = this.#redis.meta(key);
+    if (meta === undefined || meta.version === version) this.#forget(key);
+  }
+
+  takeLease(key: string, token: string): "taken" | "held" {
+    if (this.#redis.lease(key) !== undefined) return "held";
+    this.#redis.leases.set(key, { token, untilMs: this.#nowMs() + LEASE_MS });
+    return "taken";
+  }
+
+  fill(entry: Entry & { readonly value: string }, token: string, stay: Stay): "filled" | "skipped" {
+    const { key, version, value } = entry;
+    if (!this.#useLease(entry, token)) return "skipped";
+    const meta = this.#redis.meta(key);
+    if (meta !== undefined && meta.version > version) return "skipped";
+    if (this.#redis.value(key) !== undefined) return "skipped";
+    this.#redis.set(key, value);
+    this.#makeClean(key, metaOf(entry), stay);
+    return "filled";
+  }
+
+  stamp(
+    entry: Entry & { readonly value: string },
+    token: string,
+    stay: Stay,
+  ): "stamped" | "skipped" {
+    const { key, value } = entry;
+    if (!this.#useLease(entry, token)) return "skipped";
+    const held = this.#redis.value(key);
+    if (this.#redis.meta(key) !== undefined || held?.type !== "string") return "skipped";
+    if (!held.bytes.equals(Buffer.from(value))) return "skipped";
+    this.#redis.set(key, value);
+    this.#makeClean(key, metaOf(entry), stay);
+    return "stamped";
+  }
+
+  drop(seen: CacheObservation, what: DropScope): "dropped" | "moved" {
+    if (!this.#isAsSeen(seen)) return "moved";
+    if (what !== "marker") this.#forget(seen.key);
+    if (what !== "copy") this.#redis.markers.delete(seen.key);
+    return "dropped";
+  }
+
+  #mint(key: string): Version {
+    const state = this.#redis.states.get(bucketOf(key));
+    if (state === undefined)
+      throw new TypeError("A script runs only in a bucket that has its state.");
+    state.seq = Math.max(state.seq + 1, this.#nowMs() * 1000);
+    return formatVersion(Number(state.epoch), state.seq);
+  }
+
+  /** Whether a live value stood there; undefined where nothing at all is held of the key. */
+  #existed(key: string): boolean | undefined {
+    const meta = this.#redis.meta(key);
+    if (meta !== undefined && isExpired(meta.expiresAtMs, this.#nowMs())) return false;
+    if (meta?.tombstone === true) return false;
+    if (this.#redis.value(key) !== undefined) return true;
+    return meta !== undefined && this.#redis.markers.has(key) ? false : undefined;
+  }
+
+  /** What is acknowledged loses its writer's ids, and value and meta get the same deadline. */
+  #makeClean(key: string, meta: CacheMeta, { residencyMs, graceMs }: Stay): void {
+    const redis = this.#redis;
+    const nowMs = this.#nowMs();
+    const clean = { ...meta, sessionId: null, interactionId: null };
+    redis.metas.set(key, { meta: clean, expiresAtMs: null });
+    const residentUntilMs =
+      residencyMs === undefined ? Number.POSITIVE_INFINITY : nowMs + residencyMs;
+    const deadlineMs = meta.tombstone
+      ? nowMs + graceMs
+      : Math.min(residentUntilMs, meta.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    if (deadlineMs === Number.POSITIVE_INFINITY) return;
+    redis.setExpiry(redis.metas, key, deadlineMs);
+    if (!meta.tombstone) redis.setExpiry(redis.values, key, deadlineMs);
+  }
+
+  /** The conditions of a fill that do not depend on its form. Right or wrong, a token is used up by its own fill. */
+  #useLease({ key, expiresAtMs }: Entry, token: string): boolean {
+    const redis = this.#redis;
+    if (redis.lease(key) !== token) return false;
+    redis.leases.delete(key);
+    return !redis.markers.has(key) && !isExpired(expiresAtMs, this.#nowMs());
+  }
+
+  /** Never a value of another type. */
+  #forget(key: string): void {
+    if (this.#redis.value(key)?.type === "string") this.#redis.del(key);
+    this.#redis.metas.delete(key);
+  }
+
+  #isAsSeen(seen: CacheObservation): boolean {
+    const now = this.observe(seen.key);
+    return (
+      now.foreignType === undefined &&
+      now.value?.hash === seen.value?.hash &&
+      now.markerSeq === seen.markerSeq &&
+      isDeepStrictEqual(now.meta, seen.meta)
+    );
+  }
+
+  /** TIME, in whole milliseconds. */
+  #nowMs(): number {
+    return Math.floor(this.#redis.nowMs());
+  }
+}
+
+function metaOf(entry: Entry): CacheMeta {
+  const { version, hash, expiresAtMs, sessionId, interactionId } = entry;
+  const tombstone = entry.value === null;
+  return { version, shortHash: shortHash(hash), expiresAtMs, tombstone, sessionId, interactionId };
+}
+
+export function wrongType(key: string, type: string): LockstepError {
+  return new LockstepError(
+    "KEY_WRONG_TYPE",
+    `The key ${JSON.stringify(key)} holds a Redis ${type}, not a string.`,
+  );
+}

@@ -1,0 +1,144 @@
+import type { CacheMeta } from "../../src/cache/cache-port.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { RESERVED_PREFIX } from "../../src/model/key.ts";
+
+/** What stands at a user's key: bytes of a string, or another Redis type of which only the name matters. */
+export interface HeldValue {
+  readonly type: string;
+  readonly bytes: Buffer;
+  readonly expiresAtMs: number | null;
+}
+
+export interface HeldMeta {
+  readonly meta: CacheMeta;
+  readonly expiresAtMs: number | null;
+}
+
+interface BucketState {
+  readonly storeId: string;
+  readonly epoch: string;
+  seq: number;
+}
+
+/**
+ * A Redis server in memory, as far as its clients here can tell: what it holds, its clock, its eviction policy and
+ * whether it answers. Any number of `FakeRedisCache`s may share one, as processes share a server. The methods are what
+ * another program, an operator or the server itself does past us.
+ */
+export class FakeRedis {
+  readonly clock: Clock;
+  readonly values = new Map<string, HeldValue>();
+  readonly metas = new Map<string, HeldMeta>();
+  /** Pending markers, key to score. */
+  readonly markers = new Map<string, number>();
+  readonly leases = new Map<string, { readonly token: string; readonly untilMs: number }>();
+  /** By bucket; a bucket that is missing here is fenced. */
+  readonly states = new Map<number, BucketState>();
+  maxmemoryPolicy: string;
+  evictedKeys = 0;
+  /** While false, every command fails before it does anything. */
+  isUp = true;
+
+  constructor({ clock, maxmemoryPolicy }: { clock: Clock; maxmemoryPolicy: string }) {
+    this.clock = clock;
+    this.maxmemoryPolicy = maxmemoryPolicy;
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  /** SET by another program; like the real one it forgets an earlier TTL. */
+  set(key: string, value: string | Buffer, { ttlMs }: { readonly ttlMs?: number } = {}): void {
+    const expiresAtMs = ttlMs === undefined ? null : this.nowMs() + ttlMs;
+    this.values.set(key, { type: "string", bytes: Buffer.from(value), expiresAtMs });
+  }
+
+  /** DEL and LPUSH by another program. */
+  putList(key: string): void {
+    this.values.set(key, { type: "list", bytes: Buffer.alloc(0), expiresAtMs: null });
+  }
+
+  /** PEXPIRE by another program. */
+  expire(key: string, ttlMs: number): void {
+    this.setExpiry(this.values, key, this.nowMs() + ttlMs);
+  }
+
+  /** DEL by another program. */
+  del(key: string): void {
+    this.values.delete(key);
+  }
+
+  /** The server takes value or meta (two keys for Redis) because it needs the memory, if its policy lets it. */
+  evict(key: string, what: "value" | "meta"): void {
+    const side: Map<string, HeldValue | HeldMeta> = what === "value" ? this.values : this.metas;
+    const held = side.get(key);
+    if (held === undefined || !this.#mayEvict(held)) return;
+    side.delete(key);
+    this.evictedKeys += 1;
+  }
+
+  /** FLUSHALL. */
+  flush(): void {
+    for (const side of [this.values, this.metas, this.markers, this.leases, this.states]) {
+      side.clear();
+    }
+  }
+
+  value(key: string): HeldValue | undefined {
+    return this.#alive(this.values, key);
+  }
+
+  meta(key: string): CacheMeta | undefined {
+    return this.#alive(this.metas, key)?.meta;
+  }
+
+  /** PTTL: milliseconds, null for no end. Only of a key that is there. */
+  ttlMs(side: "value" | "meta", key: string): number | null {
+    const held = side === "value" ? this.value(key) : this.#alive(this.metas, key);
+    return held?.expiresAtMs == null ? null : Math.max(0, held.expiresAtMs - this.nowMs());
+  }
+
+  lease(key: string): string | undefined {
+    const held = this.leases.get(key);
+    return held !== undefined && held.untilMs > this.nowMs() ? held.token : undefined;
+  }
+
+  /** PEXPIREAT: a time that has passed removes the key at once. */
+  setExpiry(side: Map<string, HeldValue> | Map<string, HeldMeta>, key: string, atMs: number): void {
+    const both = side as Map<string, { readonly expiresAtMs: number | null }>;
+    const held = both.get(key);
+    if (held === undefined) return;
+    if (atMs <= this.nowMs()) both.delete(key);
+    else both.set(key, { ...held, expiresAtMs: atMs });
+  }
+
+  /** Every user key of which anything is held, sorted. */
+  userKeys(): readonly string[] {
+    const all = new Set([...this.values.keys(), ...this.metas.keys(), ...this.markers.keys()]);
+    return [...all].filter((key) => this.#holds(key)).sort();
+  }
+
+  #holds(key: string): boolean {
+    if (key.startsWith(RESERVED_PREFIX)) return false;
+    return this.value(key) !== undefined || this.meta(key) !== undefined || this.markers.has(key);
+  }
+
+  /** Like Redis, which expires a key on the first millisecond after its time. */
+  #alive<T extends { readonly expiresAtMs: number | null }>(
+    side: Map<string, T>,
+    key: string,
+  ): T | undefined {
+    const held = side.get(key);
+    if (held === undefined || held.expiresAtMs === null || held.expiresAtMs >= this.nowMs()) {
+      return held;
+    }
+    side.delete(key);
+    return undefined;
+  }
+
+  #mayEvict(held: { readonly expiresAtMs: number | null }): boolean {
+    if (this.maxmemoryPolicy === "noeviction") return false;
+    return !this.maxmemoryPolicy.startsWith("volatile-") || held.expiresAtMs !== null;
+  }
+}

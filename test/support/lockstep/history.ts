@@ -1,0 +1,106 @@
+/** One acknowledged write or answered read, as its caller saw it. Times are of one clock. */
+export type Operation = WriteOperation | ReadOperation;
+
+interface Timed {
+  readonly key: string;
+  readonly beganMs: number;
+  readonly endedMs: number;
+}
+
+export interface WriteOperation extends Timed {
+  readonly op: "write";
+  readonly version: string;
+  /** null: a delete. */
+  readonly value: string | null;
+}
+
+export interface ReadOperation extends Timed {
+  readonly op: "read";
+  /** undefined: not found. */
+  readonly seen: { readonly version: string | null; readonly value: string | null } | undefined;
+}
+
+/** The write of each key that must stand at the end: of all that were acknowledged, the one with the greatest version. */
+export function finalWrites(history: readonly Operation[]): ReadonlyMap<string, WriteOperation> {
+  const last = new Map<string, WriteOperation>();
+  for (const write of history.filter(isWrite)) {
+    const known = last.get(write.key);
+    if (known === undefined || write.version > known.version) last.set(write.key, write);
+  }
+  return last;
+}
+
+/**
+ * What contradicts one shared register per key, each as a sentence: versions that go back in time, reads that miss a
+ * write acknowledged before they began or an earlier read saw, and values that nobody wrote.
+ */
+export function contradictions(history: readonly Operation[]): readonly string[] {
+  const byKey = groupByKey(history);
+  return [...byKey.values()].flatMap((operations) => [
+    ...disorderedWrites(operations.filter(isWrite)),
+    ...impossibleReads(operations),
+  ]);
+}
+
+function disorderedWrites(writes: readonly WriteOperation[]): readonly string[] {
+  return writes.flatMap((first) =>
+    writes
+      .filter((second) => second !== first)
+      .filter(
+        (second) =>
+          second.version === first.version ||
+          (first.endedMs < second.beganMs && second.version < first.version),
+      )
+      .map((second) => `${first.key}: ${second.version} was written after ${first.version}`),
+  );
+}
+
+function impossibleReads(operations: readonly Operation[]): readonly string[] {
+  const writes = operations.filter(isWrite);
+  const reads = operations.filter(isRead);
+  const byVersion = new Map(writes.map((write) => [write.version, write]));
+  return reads.flatMap((read) => {
+    const { key, seen } = read;
+    const floor = newestBefore(read, operations);
+    if (seen === undefined) {
+      const deletes = writes.filter(({ value }) => value === null);
+      const canBe =
+        floor === "" ||
+        deletes.some(({ version, beganMs }) => version >= floor && beganMs < read.endedMs);
+      return canBe ? [] : [`${key}: not found, although ${floor} was there`];
+    }
+    const written = byVersion.get(seen.version ?? "");
+    if (written === undefined || written.value !== seen.value || written.beganMs > read.endedMs) {
+      return [`${key}: read ${seen.value} as ${seen.version}, which nobody had written`];
+    }
+    return written.version >= floor ? [] : [`${key}: read ${seen.version} after ${floor}`];
+  });
+}
+
+/** The newest version that was acknowledged, or that a reader had seen, before this read began. */
+function newestBefore(read: ReadOperation, operations: readonly Operation[]): string {
+  return operations
+    .filter(({ endedMs }) => endedMs < read.beganMs)
+    .map((operation) =>
+      operation.op === "write" ? operation.version : (operation.seen?.version ?? ""),
+    )
+    .reduce((newest, version) => (version > newest ? version : newest), "");
+}
+
+function groupByKey(history: readonly Operation[]): Map<string, Operation[]> {
+  const groups = new Map<string, Operation[]>();
+  for (const operation of history) {
+    const group = groups.get(operation.key);
+    if (group === undefined) groups.set(operation.key, [operation]);
+    else group.push(operation);
+  }
+  return groups;
+}
+
+function isWrite(operation: Operation): operation is WriteOperation {
+  return operation.op === "write";
+}
+
+function isRead(operation: Operation): operation is ReadOperation {
+  return operation.op === "read";
+}

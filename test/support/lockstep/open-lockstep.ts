@@ -1,0 +1,74 @@
+import type { App } from "../../../src/app/app.ts";
+import { compose } from "../../../src/app/compose.ts";
+import { parseConfig } from "../../../src/config/parse-config.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import type { Log } from "../../../src/lib/log.ts";
+import { systemRandom } from "../../../src/lib/random.ts";
+import { Envelope } from "../../../src/transport/envelope.ts";
+import { type Caller, readReply } from "./caller.ts";
+
+export type Variables = Readonly<Record<string, string>>;
+
+/** A Lockstep in this process: the composed server with the envelope of the transports, and none of these. */
+export interface OpenLockstep extends Caller {
+  readonly app: App;
+  readonly log: RecordedLog;
+}
+
+/** Composes and starts it from variables as a user would set them. Errors: those of compose and App.start. */
+export async function openLockstep(variables: Variables): Promise<OpenLockstep> {
+  const { config } = parseConfig(variables);
+  const log = new RecordedLog();
+  const app = await compose(config, { clock: systemClock, random: systemRandom, logger: log });
+  try {
+    await app.start();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const envelope = new Envelope({
+    tools: app.tools,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    callTimeoutMs: config.callTimeoutMs,
+    redact: (text) => text,
+  });
+  return {
+    app,
+    log,
+    call: async (tool, args = {}) => readReply(tool, await envelope.call({ name: tool, args })),
+    close: () => app.close(),
+  };
+}
+
+interface LogLine {
+  readonly level: keyof Log;
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** Keeps every line, so that a test can say what an operator would have read. */
+export class RecordedLog implements Log {
+  readonly lines: LogLine[] = [];
+
+  debug(fields: object, message: string): void {
+    this.lines.push({ level: "debug", fields, message });
+  }
+
+  info(fields: object, message: string): void {
+    this.lines.push({ level: "info", fields, message });
+  }
+
+  warn(fields: object, message: string): void {
+    this.lines.push({ level: "warn", fields, message });
+  }
+
+  error(fields: object, message: string): void {
+    this.lines.push({ level: "error", fields, message });
+  }
+
+  messages(level: keyof Log): string[] {
+    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+}

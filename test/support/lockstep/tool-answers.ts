@@ -1,0 +1,104 @@
+import type { Durability } from "../../../src/kv/write-path.ts";
+import type { SyncMethod } from "../../../src/model/entry.ts";
+import type { CopyClass } from "../../../src/verify/classify.ts";
+import type { RepairAction } from "../../../src/verify/plan-repair.ts";
+
+/** What each tool answers, as far as tests ask for it; the tool's own schema has checked the answer before. */
+export interface ToolAnswers {
+  readonly kv_set: Receipt;
+  readonly kv_delete: Receipt & { readonly existed: boolean | null };
+  readonly kv_get: {
+    readonly key: string;
+    readonly found: boolean;
+    readonly value: string | null;
+    readonly source: "cache" | "store";
+    readonly version: string | null;
+    readonly ttlSec: number | null;
+    readonly durable: Durability | null;
+    readonly warning?: string;
+  };
+  readonly hybrid_sync_adaptive: Receipt & {
+    readonly strategy: "direct" | "event";
+    readonly reason: string;
+  };
+  readonly hybrid_sync_manual: Receipt;
+  readonly hybrid_sync_delete: Receipt & { readonly existed: boolean | null };
+  readonly hybrid_sync_load_check: {
+    readonly highLoad: boolean;
+    readonly reason: string;
+    readonly inputs: {
+      readonly poolUtilization: number;
+      readonly queued: number;
+      readonly unprocessed: number;
+    };
+    readonly wouldUse: SyncMethod;
+  };
+  readonly hybrid_sync_stats: {
+    readonly pool: { readonly active: number; readonly max: number; readonly queued: number };
+    readonly methods: Readonly<Record<SyncMethod, number>>;
+    readonly unprocessedOutboxEvents: number | null;
+    readonly pending: number | null;
+    readonly pid: number;
+  };
+  readonly verify_cache_sync: {
+    readonly unprocessedOutboxEvents: number;
+    readonly cacheVsShadowSync: {
+      readonly allInSync: boolean;
+      readonly keysChecked: number;
+      readonly counts: Readonly<Record<CopyClass, number>>;
+      readonly mismatches: readonly { readonly key: string; readonly class: CopyClass }[];
+    };
+    readonly overallSyncHealth: "HEALTHY" | "ISSUES_DETECTED";
+  };
+  readonly verify_key_sync: {
+    readonly key: string;
+    readonly inSync: boolean;
+    readonly verdict: CopyClass;
+    readonly cause: string;
+    readonly cacheValue: string | null;
+    readonly shadowValue: string | null;
+    readonly cacheVersion: string | null;
+    readonly shadowVersion: string | null;
+  };
+  readonly get_cache_ttl_info: {
+    readonly keys: readonly {
+      readonly key: string;
+      readonly ttlSec: number | null;
+      readonly expiring: boolean;
+    }[];
+    readonly total: number;
+    readonly truncated: boolean;
+    readonly cursor: string | null;
+  };
+  readonly force_sync_repair: {
+    readonly key: string;
+    readonly action: RepairAction;
+    readonly cause: string;
+    readonly before: Copies;
+    readonly after: Copies | null;
+    readonly undo: { readonly tool: "kv_set"; readonly arguments: KvSetArguments } | null;
+  };
+}
+
+export type ToolName = keyof ToolAnswers;
+
+interface Receipt {
+  readonly key: string;
+  readonly method: SyncMethod;
+  readonly version: string;
+  readonly durable: Durability;
+  readonly latencyMs: number;
+}
+
+interface Copies {
+  readonly verdict: CopyClass;
+  readonly cacheValue: string | null;
+  readonly cacheVersion: string | null;
+  readonly shadowValue: string | null;
+  readonly shadowVersion: string | null;
+}
+
+interface KvSetArguments extends Readonly<Record<string, unknown>> {
+  readonly key: string;
+  readonly value: string;
+}
