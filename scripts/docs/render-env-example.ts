@@ -4,7 +4,8 @@ import { defaultOf, groupBySection } from "./variables.ts";
 /** .env.example: every variable, commented out, so that a copy changes nothing until a line is made active. */
 export function renderEnvExample(): string {
   const lines = [
-    "# Made by `npm run docs`. Copy to .env and take away the # of what you want to set.",
+    "# Made by `npm run docs`. Copy to .env, take away the # of what you want to set, and start",
+    "# with it: node --env-file=.env dist/src/main.js http",
   ];
   for (const [section, variables] of groupBySection(listVariables())) {
     lines.push("", "", `# ${section}`);

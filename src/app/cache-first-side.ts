@@ -44,7 +44,9 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     repairSteps: new CacheFirstRepair({ cache, store, outbox, delivery, acknowledge }),
     looking: {
       provesRemoval: (version) => cache.provesRemoval(version),
-      thirdLookAfterMs: () => (cache.policy?.pinned === false ? syncTimeoutMs + CALL_MARGIN_MS : 0),
+      // Unpinned, a call may try two ways, each for one timeout; a write that is still an issue then is nobody's.
+      thirdLookAfterMs: () =>
+        cache.policy?.pinned === false ? 2 * syncTimeoutMs + CALL_MARGIN_MS : 0,
       isCurrentCopy: () => true,
     },
     name: () => {

@@ -3,14 +3,19 @@ import { policyWarnings } from "../cache/policy-warnings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
-import { LockstepError } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
+import { isFinal, storeIdUnlessDown } from "./first-contact.ts";
 
-const RETRY_MS = 1000;
+/** Between two attempts, and between two looks at the policy, milliseconds. */
+const TICK_MS = 1000;
+
+/** The policy is looked at on every so many ticks: whoever changes it on a running Redis changes what a write is promised. */
+const POLICY_EVERY_TICKS = 5;
 
 /**
  * Ties the Redis to its store: at start, and if either is down then, again every second until both have answered. While
  * only Redis answers, the store that it already names is taken on trust, so that writes go on during a store outage.
+ * Afterwards it keeps an eye on the eviction policy.
  */
 export class CacheLink {
   readonly #cache: CacheAuthorityPort;
@@ -18,51 +23,71 @@ export class CacheLink {
   readonly #log: Log;
   readonly #loop: WorkerLoop;
   #linked = false;
-  #warned = false;
+  #refused = false;
+  #ticks = 0;
+  #warned = new Set<string>();
 
   constructor(cache: CacheAuthorityPort, store: StorePort, clock: Clock, log: Log) {
     this.#cache = cache;
     this.#store = store;
     this.#log = log;
-    this.#loop = new WorkerLoop(clock, RETRY_MS, () => this.#retry());
+    this.#loop = new WorkerLoop(clock, TICK_MS, () => this.#tick());
   }
 
-  /** Tries once and goes on in the background where that was not enough. Error: STORE_MISMATCH. */
+  /** Tries once, and goes on in the background. Errors: STORE_MISMATCH, SCHEMA_TOO_NEW. */
   async start(): Promise<void> {
     await this.#attempt();
-    if (!this.#linked) this.#loop.start();
+    this.#loop.start();
   }
 
   stop(): Promise<void> {
     return this.#loop.stop();
   }
 
-  async #retry(): Promise<void> {
-    if (this.#linked) return;
+  async #tick(): Promise<void> {
+    this.#ticks += 1;
     try {
-      await this.#attempt();
+      if (!this.#linked) await this.#attempt();
+      else if (this.#ticks % POLICY_EVERY_TICKS === 0) await this.#lookAtPolicy();
     } catch (error) {
-      this.#log.error({ err: error }, "This Redis belongs to another store; every call is refused");
+      // Once: nothing but a person can change it, and each call tells it anew.
+      if (!this.#refused)
+        this.#log.error({ err: error }, "This store cannot be used with this Redis");
+      this.#refused = true;
+    }
+  }
+
+  async #lookAtPolicy(): Promise<void> {
+    try {
+      await this.#cache.refreshPolicy();
+      this.#warnOfPolicy();
+    } catch (error) {
+      this.#log.debug({ err: error }, "Redis does not answer now");
     }
   }
 
   async #attempt(): Promise<void> {
     try {
-      const storeId = await this.#store.storeId().catch(() => undefined);
+      const storeId = await storeIdUnlessDown(this.#store);
       const outcome = await this.#cache.bindStore(storeId);
       this.#warnOfPolicy();
       this.#linked = outcome === "bound" && storeId !== undefined;
     } catch (error) {
-      if (LockstepError.codeOf(error) === "STORE_MISMATCH") throw error;
+      if (isFinal(error)) throw error;
       this.#log.debug({ err: error }, "Redis does not answer yet");
     }
   }
 
+  /** Each warning once for as long as it holds. */
   #warnOfPolicy(): void {
     const { policy } = this.#cache;
-    if (policy === undefined || this.#warned) return;
-    this.#warned = true;
-    for (const warning of policyWarnings(policy))
-      this.#log.warn({ maxmemoryPolicy: policy.maxmemoryPolicy }, warning);
+    if (policy === undefined) return;
+    const warnings = policyWarnings(policy);
+    for (const warning of warnings) {
+      if (!this.#warned.has(warning)) {
+        this.#log.warn({ maxmemoryPolicy: policy.maxmemoryPolicy }, warning);
+      }
+    }
+    this.#warned = new Set(warnings);
   }
 }

@@ -21,6 +21,7 @@ import type { App, BackendHealth } from "./app.ts";
 import { type AuthoritySide, CALL_MARGIN_MS, type SideParts } from "./authority-side.ts";
 import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
+import { storeIdUnlessDown } from "./first-contact.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 
 /** How long a backend may take to answer a health question, milliseconds. */
@@ -123,6 +124,9 @@ async function composeAround(
         const link = new CacheLink(journal, store, clock, log);
         closers.push("cache link", () => link.stop());
         await link.start();
+      } else {
+        // What must not start should say so now, and not with its first call.
+        await storeIdUnlessDown(store);
       }
       closers.push("direct syncs", () => pool.idle());
       projector.start();

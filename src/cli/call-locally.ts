@@ -6,8 +6,9 @@ import type { ToolCaller } from "./tool-caller.ts";
 
 /** Runs tools in this process. The backends are opened by the first call, so that a typing error opens nothing. */
 export function openLocalCaller(context: CliContext): ToolCaller {
-  // A person who runs one tool wants its answer, and not the story of a server that starts and ends around it.
-  const env = { LOCKSTEP_LOG_LEVEL: "warn", ...context.env };
+  // A person who runs one tool wants its answer, and not the story of a server that starts and ends around it; what is
+  // unsafe about the backends is told by the servers and by /ready.
+  const env = { LOCKSTEP_LOG_LEVEL: "error", ...context.env };
   let server: OpenServer | undefined;
   return {
     list: async () => listTools().map(describeTool),

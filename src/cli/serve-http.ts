@@ -31,10 +31,9 @@ export async function serveOverHttp(context: CliContext): Promise<ExitCode> {
         allowedOrigins: config.allowedOrigins,
       },
     });
-    parts.log.info(
-      { url: server.url, config: maskConfig(config) },
-      `Lockstep ${serverInfo.version} listens`,
-    );
+    // A person at a terminal gets the screen below instead of a wall of settings.
+    const resolved = context.isTerminal ? {} : { config: maskConfig(config) };
+    parts.log.info({ url: server.url, ...resolved }, `Lockstep ${serverInfo.version} listens`);
     const needsToken = config.httpToken !== undefined;
     context.stderr.write(
       renderStartScreen({ url: server.url, backends: app.backends, needsToken }),

@@ -92,7 +92,7 @@ const TABLE = {
   STORE_MISMATCH: {
     kind: "start-up",
     retryable: false,
-    hint: "This Redis is kept in step with another store. Point MONGODB_URI (or LOCKSTEP_SQLITE_FILE) at that store, or REDIS_URL at another Redis or database number.",
+    hint: "Point MONGODB_URI (or LOCKSTEP_SQLITE_FILE) at that store, or REDIS_URL at another Redis or database number.",
   },
   SCHEMA_TOO_NEW: {
     kind: "start-up",
