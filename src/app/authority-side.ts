@@ -5,6 +5,7 @@ import type { ReadPath } from "../kv/read-path.ts";
 import type { WritePath } from "../kv/write-path.ts";
 import type { Acknowledge } from "../sync/acknowledger.ts";
 import type { JournalSweep } from "../sync/journal-sweep.ts";
+import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import type { LookerParts } from "../verify/looker.ts";
@@ -36,6 +37,7 @@ export interface SideParts {
   readonly environment: Environment;
   readonly opened: OpenedStore;
   readonly pool: SyncPool;
+  readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly onEvent: () => void;
 }

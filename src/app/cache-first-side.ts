@@ -8,7 +8,7 @@ import { type AuthoritySide, CALL_MARGIN_MS, type SideParts } from "./authority-
 
 /** Redis decides. The driver and its client are loaded here and nowhere else. */
 export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promise<AuthoritySide> {
-  const { config, environment, opened, pool, stats, onEvent } = parts;
+  const { config, environment, opened, pool, circuit, stats, onEvent } = parts;
   const { clock, random, logger: log } = environment;
   const { store, outbox } = opened;
   const { syncTimeoutMs, outboxBatchSize, readThrough, residencyTtlSec, tombstoneGraceHours } =
@@ -28,6 +28,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     store,
     outbox,
     pool,
+    circuit,
     stats,
     clock,
     log,
@@ -37,7 +38,15 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
   return {
     cache,
     journal: cache,
-    writes: new CacheFirstWritePath({ cache, store, delivery, stats, clock, syncTimeoutMs }),
+    writes: new CacheFirstWritePath({
+      cache,
+      store,
+      delivery,
+      circuit,
+      stats,
+      clock,
+      syncTimeoutMs,
+    }),
     reads: new CacheFirstReadPath({ cache, store, outbox, clock, readThrough }),
     acknowledge,
     sweep: new JournalSweep(cache, store, acknowledge, outboxBatchSize),

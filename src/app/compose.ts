@@ -9,6 +9,7 @@ import { within } from "../lib/deadline.ts";
 import { LoadDetector } from "../load/load-detector.ts";
 import { Backlog } from "../sync/backlog.ts";
 import { Projector } from "../sync/projector.ts";
+import { StoreCircuit } from "../sync/store-circuit.ts";
 import { SyncPool } from "../sync/sync-pool.ts";
 import { SyncReporter } from "../sync/sync-reporter.ts";
 import { SyncStats } from "../sync/sync-stats.ts";
@@ -53,9 +54,10 @@ async function composeAround(
   const { store, outbox } = opened;
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
   const pool = new SyncPool(clock, config.syncConcurrency);
+  const circuit = new StoreCircuit();
   const stats = new SyncStats();
   const onEvent = () => projector.nudge();
-  const side = await openSide({ config, environment, opened, pool, stats, onEvent });
+  const side = await openSide({ config, environment, opened, pool, circuit, stats, onEvent });
   closers.push("cache", () => side.cache.close());
   const { cache, journal } = side;
 
@@ -113,7 +115,7 @@ async function composeAround(
     repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
     ttlLister: new TtlLister(cache),
     load,
-    syncReporter: new SyncReporter({ pool, stats, backlog, load, clock }),
+    syncReporter: new SyncReporter({ pool, circuit, stats, backlog, load, clock }),
   });
 
   return {

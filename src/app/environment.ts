@@ -1,3 +1,4 @@
+import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
@@ -7,4 +8,6 @@ export interface Environment {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Log;
+  /** The in-process cache, where one is used; without it the server makes its own. */
+  readonly copyCache?: CopyCachePort;
 }

@@ -38,7 +38,8 @@ export async function openStore(
   const { openSqlite } = await import("../store/drivers/sqlite/open-sqlite.ts");
   const opened = await openSqlite({
     file: config.sqliteFile,
-    busyTimeoutMs: config.syncTimeoutMs,
+    // Shorter than a direct write may take, so that its caller hears that nothing was written, and not that nobody knows.
+    lockWaitMs: config.syncTimeoutMs * 0.75,
     graceMs,
     retentionMs,
     clock,

@@ -11,13 +11,15 @@ export function storeFirstSide({
   environment,
   opened,
   pool,
+  circuit,
   stats,
   onEvent,
 }: SideParts): AuthoritySide {
   const { clock } = environment;
   const { store, outbox, authority } = opened;
   const { syncTimeoutMs } = config;
-  const cache = new MemoryCache({ maxBytes: config.cacheMaxMb * 1024 * 1024, clock });
+  const cache =
+    environment.copyCache ?? new MemoryCache({ maxBytes: config.cacheMaxMb * 1024 * 1024, clock });
   return {
     cache,
     journal: undefined,
@@ -25,6 +27,7 @@ export function storeFirstSide({
       cache,
       authority,
       pool,
+      circuit,
       stats,
       clock,
       onEvent,

@@ -10,7 +10,9 @@ import type { CacheObservation, CachePort } from "./cache-port.ts";
  * pending, until {@link acknowledge}. *Unpinned*: the cache may drop anything, so there are no markers, and
  * {@link settle} does that duty before a caller is told.
  *
- * Errors: CACHE_UNAVAILABLE (nothing is known of the step), KEY_WRONG_TYPE, STORE_MISMATCH.
+ * Errors: CACHE_UNAVAILABLE (nothing is known of the step; a write did not happen), UNKNOWN_OUTCOME (a write that was
+ * sent and not answered), KEY_WRONG_TYPE, VALUE_NOT_TEXT (an observation that cannot be compared), STORE_MISMATCH,
+ * STORE_UNAVAILABLE (tied to no store yet).
  */
 export interface CacheAuthorityPort extends CachePort {
   readonly kind: "redis";
@@ -52,12 +54,12 @@ export interface CacheAuthorityPort extends CachePort {
    */
   withdraw(key: string, version: Version): Promise<void>;
 
-  /** Takes the key's fill lease (3 s): a token, or undefined while another holds it. */
+  /** Takes the key's fill lease (3 s): a token, or undefined while another holds it or the cache is full. */
   takeLease(key: string): Promise<string | undefined>;
 
   /**
    * Puts a shadow entry into the cache as a clean copy, if the lease is still held, the key is absent, no marker and no newer
-   * meta exists and the entry is alive by the cache's clock.
+   * meta exists, the entry is alive by the cache's clock, and the cache is not full.
    */
   fill(entry: Entry, token: string): Promise<"filled" | "skipped">;
 

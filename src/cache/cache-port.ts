@@ -23,8 +23,9 @@ export interface CachePort {
 
   /**
    * One page of the user keys that have anything in the cache: a value of any type, meta, or a marker. A key that is
-   * there for the whole scan is seen at least once; it may be seen twice. `cursor` undefined = from the start, and in
-   * the answer = the end. `prefix` is literal text.
+   * there for the whole scan is seen at least once (unless another program's value becomes ours meanwhile); it may be
+   * seen twice. Keys whose names are not UTF-8 are left out. `cursor` undefined = from the start, and in the answer =
+   * the end. `prefix` is literal text.
    */
   scan(page: {
     readonly prefix?: string;

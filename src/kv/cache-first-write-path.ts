@@ -5,6 +5,7 @@ import { isDead } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
+import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import type { Route, WritePath, WriteReceipt } from "./write-path.ts";
 
@@ -13,6 +14,7 @@ export class CacheFirstWritePath implements WritePath {
   readonly #cache: CacheAuthorityPort;
   readonly #store: StorePort;
   readonly #delivery: CacheFirstDelivery;
+  readonly #circuit: StoreCircuit;
   readonly #stats: SyncStats;
   readonly #clock: Clock;
   readonly #syncTimeoutMs: number;
@@ -21,6 +23,7 @@ export class CacheFirstWritePath implements WritePath {
     readonly cache: CacheAuthorityPort;
     readonly store: StorePort;
     readonly delivery: CacheFirstDelivery;
+    readonly circuit: StoreCircuit;
     readonly stats: SyncStats;
     readonly clock: Clock;
     readonly syncTimeoutMs: number;
@@ -28,6 +31,7 @@ export class CacheFirstWritePath implements WritePath {
     this.#cache = parts.cache;
     this.#store = parts.store;
     this.#delivery = parts.delivery;
+    this.#circuit = parts.circuit;
     this.#stats = parts.stats;
     this.#clock = parts.clock;
     this.#syncTimeoutMs = parts.syncTimeoutMs;
@@ -51,7 +55,9 @@ export class CacheFirstWritePath implements WritePath {
   }
 
   async #existedInShadow(key: string): Promise<boolean | null> {
-    const looked = await within(this.#clock, this.#syncTimeoutMs / 2, this.#store.get(key));
+    const looked = await this.#circuit.run(() =>
+      within(this.#clock, this.#syncTimeoutMs / 2, this.#store.get(key)),
+    );
     if (looked.outcome !== "done") return null;
     return looked.value !== undefined && !isDead(looked.value, this.#clock.nowMs());
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
+import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import { keepCopy } from "./keep-copy.ts";
@@ -12,6 +13,7 @@ export interface StoreFirstWritePathParts {
   readonly cache: CopyCachePort;
   readonly authority: StoreAuthorityPort;
   readonly pool: SyncPool;
+  readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly clock: Clock;
   /** Called when an event was appended, so that it need not wait for the next tick. */
@@ -28,17 +30,15 @@ export class StoreFirstWritePath implements WritePath {
   }
 
   async write(command: WriteCommand, route: Route): Promise<WriteReceipt> {
-    const { cache, authority, pool, stats, clock, onEvent, syncTimeoutMs } = this.#parts;
+    const { cache, authority, pool, circuit, stats, clock, onEvent, syncTimeoutMs } = this.#parts;
     const startedMs = clock.monotonicMs();
     const to = route === "event" && authority.hasEventPath ? "outbox" : "shadow";
-    const written = await pool.run(
-      () =>
-        authority.write(command, {
-          to,
-          onCommitted: (current) => keepCopy(cache, command.key, current),
-        }),
-      { limitMs: syncTimeoutMs },
-    );
+    const decide = () =>
+      authority.write(command, {
+        to,
+        onCommitted: (current) => keepCopy(cache, command.key, current),
+      });
+    const written = await circuit.run(() => pool.run(decide, { limitMs: syncTimeoutMs }));
     if (to === "shadow") stats.directSync(written.outcome === "done" ? "landed" : "failed");
     if (written.outcome === "failed") throw written.error;
     if (written.outcome === "timed_out") {

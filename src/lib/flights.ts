@@ -1,6 +1,6 @@
 /**
- * Work of which only so much may be under way at once. One failure keeps the rest of what has begun from nothing, but
- * nothing more is begun, and whoever started it hears of it in the end.
+ * Work of which only so much may be under way at once. One failure keeps the rest of what has begun from nothing;
+ * whoever starts the work looks at {@link hasFailed} before taking on more, and hears of the failure in the end.
  */
 export class Flights {
   readonly #widthMax: number;
@@ -15,9 +15,8 @@ export class Flights {
     return this.#failures.length > 0;
   }
 
-  /** Begins `work`, and resolves when there is room for more; after a failure it begins nothing. */
+  /** Begins `work`, and resolves when there is room for more. */
   async begin(work: () => Promise<void>): Promise<void> {
-    if (this.hasFailed) return;
     const flight = work()
       .catch((error: unknown) => void this.#failures.push(error))
       .finally(() => this.#underWay.delete(flight));

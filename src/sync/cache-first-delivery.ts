@@ -8,6 +8,7 @@ import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
+import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 import type { SyncStats } from "./sync-stats.ts";
 
@@ -24,6 +25,7 @@ export interface CacheFirstDeliveryParts {
   readonly store: StorePort;
   readonly outbox: OutboxPort;
   readonly pool: SyncPool;
+  readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly clock: Clock;
   readonly log: Log;
@@ -101,12 +103,12 @@ export class CacheFirstDelivery {
   }
 
   async #applyDirect(entry: Entry, onLate: (version: Version) => void) {
-    const { pool, store, stats, syncTimeoutMs, log } = this.#parts;
+    const { pool, circuit, store, stats, syncTimeoutMs, log } = this.#parts;
     const apply = async (): Promise<Version> => {
       const versions = await store.applyNewer([entry], "ASYNC_THREAD");
       return versions.get(entry.key) ?? entry.version;
     };
-    const landed = await pool.run(apply, { limitMs: syncTimeoutMs, onLate });
+    const landed = await circuit.run(() => pool.run(apply, { limitMs: syncTimeoutMs, onLate }));
     stats.directSync(landed.outcome === "done" ? "landed" : "failed");
     if (landed.outcome === "failed")
       log.debug({ err: landed.error, key: entry.key }, "Direct sync failed");
@@ -114,13 +116,16 @@ export class CacheFirstDelivery {
   }
 
   async #append(entry: Entry, onLate?: () => void): Promise<"done" | "failed" | "timed_out"> {
-    const { outbox, clock, syncTimeoutMs, onEvent, log } = this.#parts;
-    const work = outbox.append([entry]);
-    const appended = await within(clock, syncTimeoutMs, work);
+    const { outbox, circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
+    const appended = await circuit.run(async () => {
+      const work = outbox.append([entry]);
+      const answer = await within(clock, syncTimeoutMs, work);
+      if (answer.outcome === "timed_out") work.then(onLate, () => undefined);
+      return answer;
+    });
     if (appended.outcome === "done") onEvent();
     if (appended.outcome === "failed")
       log.debug({ err: appended.error, key: entry.key }, "Outbox append failed");
-    if (appended.outcome === "timed_out") work.then(onLate, () => undefined);
     return appended.outcome;
   }
 

@@ -36,7 +36,8 @@ export class JournalSweep {
 
   /** Returns how many keys were brought over. Ends early when `signal` aborts. */
   async run(signal: AbortSignal): Promise<number> {
-    if (this.#cache.policy?.pinned !== true) return 0;
+    // Unpinned there are none, except those from before the policy of a running Redis was changed.
+    if (this.#cache.policy === undefined) return 0;
     let synced = 0;
     // Keys that cannot be brought over stay at the front of the order; the sweep steps over them.
     let passedOver = 0;
@@ -56,6 +57,7 @@ export class JournalSweep {
     const flights = new Flights(BATCHES_AT_ONCE);
     let synced = 0;
     for (let start = 0; start < keys.length; start += this.#batchSize) {
+      if (flights.hasFailed) break;
       const batch = keys.slice(start, start + this.#batchSize);
       await flights.begin(async () => {
         const done = await this.syncKeys(batch);

@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { LoadDetector, SyncMode } from "../load/load-detector.ts";
 import type { Backlog, BacklogCount } from "./backlog.ts";
+import type { CircuitName, StoreCircuit } from "./store-circuit.ts";
 import type { PoolLoad, SyncPool } from "./sync-pool.ts";
 import type { SyncStats, SyncStatsReport } from "./sync-stats.ts";
 
@@ -8,6 +9,8 @@ export interface SyncReporterAnswer extends SyncStatsReport {
   readonly pool: PoolLoad;
   /** Undefined while a backend that must be asked does not answer. */
   readonly backlog: BacklogCount | undefined;
+  /** Whether the store is asked at all: open = it did not answer and is left alone. */
+  readonly circuit: CircuitName;
   readonly mode: SyncMode;
   readonly pid: number;
   /** Since when this process counts, milliseconds since 1970. */
@@ -17,6 +20,7 @@ export interface SyncReporterAnswer extends SyncStatsReport {
 /** What this process does for the agreement of cache and store, in figures. */
 export class SyncReporter {
   readonly #pool: SyncPool;
+  readonly #circuit: StoreCircuit;
   readonly #stats: SyncStats;
   readonly #backlog: Backlog;
   readonly #load: LoadDetector;
@@ -24,12 +28,14 @@ export class SyncReporter {
 
   constructor(parts: {
     readonly pool: SyncPool;
+    readonly circuit: StoreCircuit;
     readonly stats: SyncStats;
     readonly backlog: Backlog;
     readonly load: LoadDetector;
     readonly clock: Clock;
   }) {
     this.#pool = parts.pool;
+    this.#circuit = parts.circuit;
     this.#stats = parts.stats;
     this.#backlog = parts.backlog;
     this.#load = parts.load;
@@ -43,6 +49,7 @@ export class SyncReporter {
       ...this.#stats.report(),
       pool: this.#pool.load,
       backlog,
+      circuit: this.#circuit.state,
       mode: this.#load.mode,
       pid: process.pid,
       sinceMs: this.#sinceMs,

@@ -45,7 +45,7 @@ describe("The SQLite file", () => {
 
   it("is made with its folder, for this user only", async () => {
     const database = await open();
-    database.write(() =>
+    await database.write(() =>
       database.query("UPDATE state SET value = 1 WHERE name = 'last_seq'").run(),
     );
 

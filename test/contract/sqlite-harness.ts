@@ -14,10 +14,10 @@ export interface SqliteHarness extends StoreHarness {
 /** Shared by all harnesses, so that each store gets another identity. */
 const random = new SeededRandom(1);
 
-/** Times that a test wants to reach soon; lock waits are short because they block the whole test process. */
+/** Times that a test wants to reach soon. */
 export const RETENTION_MS = 10_000;
 export const GRACE_MS = 20_000;
-const BUSY_TIMEOUT_MS = 50;
+export const LOCK_WAIT_MS = 500;
 
 /** A new SQLite file in a folder of its own, under a manual clock that all its connections share. */
 export async function openSqliteHarness(): Promise<SqliteHarness> {
@@ -31,7 +31,7 @@ export async function openSqliteHarness(): Promise<SqliteHarness> {
       file,
       clock,
       random,
-      busyTimeoutMs: BUSY_TIMEOUT_MS,
+      lockWaitMs: LOCK_WAIT_MS,
       graceMs: GRACE_MS,
       retentionMs: RETENTION_MS,
     });

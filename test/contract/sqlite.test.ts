@@ -5,7 +5,7 @@ import { closedAfterEach } from "./closed-after-each.ts";
 import { setOf } from "./commands.ts";
 import { entryOf, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
-import { GRACE_MS, openSqliteHarness, RETENTION_MS } from "./sqlite-harness.ts";
+import { GRACE_MS, LOCK_WAIT_MS, openSqliteHarness, RETENTION_MS } from "./sqlite-harness.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
 
@@ -173,29 +173,46 @@ describe("SQLite, beyond the ports", () => {
   });
 
   describe("trouble", () => {
-    it("fails writes with STORE_UNAVAILABLE while another program holds the lock, and reads on", async () => {
-      const { store, outbox, authority, shell } = await open();
+    it("fails writes with STORE_UNAVAILABLE once another program has held the lock too long, and reads on", async () => {
+      const { store, outbox, authority, shell, clock } = await open();
       await store.applyNewer([entryOf()], "ASYNC_THREAD");
       shell.exec("BEGIN IMMEDIATE");
 
       const writes = [
-        () => store.applyNewer([entryOf({ key: "b" })], "ASYNC_THREAD"),
-        () => store.acquireLease("check", "one", 1000),
-        () => outbox.append([entryOf()]),
-        () => authority.write(setOf(), { to: "shadow" }),
-      ];
-      for (const write of writes) {
-        await expect(write()).rejects.toMatchObject({
+        store.applyNewer([entryOf({ key: "b" })], "ASYNC_THREAD"),
+        store.acquireLease("check", "one", 1000),
+        outbox.append([entryOf()]),
+        authority.write(setOf(), { to: "shadow" }),
+      ].map((write) =>
+        expect(write).rejects.toMatchObject({
           code: "STORE_UNAVAILABLE",
           message: expect.stringContaining("locked"),
           cause: expect.any(Error),
-        });
-      }
+        }),
+      );
       expect(await store.get("user:1")).toMatchObject({ value: "a value" });
+      await clock.advance(LOCK_WAIT_MS);
+      await Promise.all(writes);
       shell.exec("COMMIT");
 
       await authority.write(setOf(), { to: "shadow" });
       expect(await store.countRows()).toBe(1);
+    });
+
+    it("writes once another program has let the lock go", async () => {
+      const { store, authority, shell, clock } = await open();
+      shell.exec("BEGIN IMMEDIATE");
+      const writes = Promise.all([
+        authority.write(setOf(), { to: "shadow" }),
+        authority.write(setOf({ key: "another" }), { to: "shadow" }),
+      ]);
+      await clock.advance(LOCK_WAIT_MS / 2);
+
+      shell.exec("COMMIT");
+      await clock.advance(LOCK_WAIT_MS / 2);
+
+      expect(await writes).toMatchObject([{ outcome: "written" }, { outcome: "written" }]);
+      expect(await store.countRows()).toBe(2);
     });
 
     it.each(["ABORT", "ROLLBACK"])(

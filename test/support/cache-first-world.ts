@@ -7,6 +7,7 @@ import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
 import { CacheFirstDelivery } from "../../src/sync/cache-first-delivery.ts";
 import { JournalSweep } from "../../src/sync/journal-sweep.ts";
 import { Projector } from "../../src/sync/projector.ts";
+import { StoreCircuit } from "../../src/sync/store-circuit.ts";
 import { SyncPool } from "../../src/sync/sync-pool.ts";
 import { SyncStats } from "../../src/sync/sync-stats.ts";
 import { CacheFirstRepair } from "../../src/verify/cache-first-repair.ts";
@@ -68,12 +69,14 @@ export async function openCacheFirstWorld({
   };
   const syncTimeoutMs = SYNC_TIMEOUT_MS;
   const pool = new SyncPool(clock, concurrency);
+  const circuit = new StoreCircuit();
   const stats = new SyncStats();
   const acknowledge = acknowledgeIn(ports.cache);
   const onEvent = () => void calls.push("onEvent");
   const delivery = new CacheFirstDelivery({
     ...ports,
     pool,
+    circuit,
     stats,
     clock,
     log,
@@ -100,12 +103,13 @@ export async function openCacheFirstWorld({
     steered,
     ports,
     pool,
+    circuit,
     stats,
     delivery,
     acknowledge,
     sweep,
     looker,
-    writes: new CacheFirstWritePath({ ...ports, delivery, stats, clock, syncTimeoutMs }),
+    writes: new CacheFirstWritePath({ ...ports, delivery, circuit, stats, clock, syncTimeoutMs }),
     reads: new CacheFirstReadPath({ ...ports, clock, readThrough }),
     repairer: new Repairer(looker, new CacheFirstRepair({ ...ports, delivery, acknowledge }), 1024),
     projector: new Projector({

@@ -13,10 +13,13 @@ import type { Random } from "../../src/lib/random.ts";
 import { BUCKETS } from "../../src/model/bucket.ts";
 import type { Entry } from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
-import { epochOf, FIRST_EPOCH, formatVersion, type Version } from "../../src/model/version.ts";
+import { epochOf, FIRST_EPOCH, type Version } from "../../src/model/version.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
 import type { FakeRedis } from "./fake-redis.ts";
 import { FakeScripts, type Stay, wrongType } from "./fake-redis-scripts.ts";
+
+/** Begins every cursor; the last key of the page follows. */
+const CURSOR_MARK = "after:";
 
 const FAR_RESIDENCY_MS = 365 * 24 * 3_600_000;
 
@@ -40,6 +43,8 @@ export class FakeRedisCache implements CacheAuthorityPort {
   #policy: CachePolicy | undefined;
   #storeId: string | undefined;
   #mismatch: LockstepError | undefined;
+  /** Whether anything seen so far speaks for it. */
+  #mayHaveEvicted = false;
   #closed = false;
 
   constructor(redis: FakeRedis, options: FakeRedisCacheOptions) {
@@ -56,7 +61,8 @@ export class FakeRedisCache implements CacheAuthorityPort {
 
   async refreshPolicy(): Promise<CachePolicy> {
     this.#reach();
-    const { maxmemoryPolicy } = this.#redis;
+    const { maxmemoryPolicy, evictedKeys } = this.#redis;
+    if (maxmemoryPolicy !== "noeviction" || evictedKeys > 0) this.#mayHaveEvicted = true;
     this.#policy = {
       maxmemoryPolicy,
       maxmemoryBytes: 0,
@@ -77,21 +83,16 @@ export class FakeRedisCache implements CacheAuthorityPort {
     const { states } = this.#redis;
     const tiedTo = [...states.values()][0]?.storeId;
     const wanted = storeId ?? tiedTo;
+    this.#storeId = undefined;
+    this.#mismatch = undefined;
     if (wanted === undefined) return "free";
     if (tiedTo !== undefined && tiedTo !== wanted) {
-      this.#storeId = undefined;
       this.#mismatch = new LockstepError("STORE_MISMATCH", `This Redis belongs to ${tiedTo}.`);
       throw this.#mismatch;
     }
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
-      if (states.has(bucket)) continue;
-      states.set(bucket, {
-        storeId: wanted,
-        epoch: formatVersion(FIRST_EPOCH, 0).slice(0, 8),
-        seq: 0,
-      });
+      if (!states.has(bucket)) states.set(bucket, { storeId: wanted, epoch: FIRST_EPOCH, seq: 0 });
     }
-    this.#mismatch = undefined;
     this.#storeId = wanted;
     return "bound";
   }
@@ -173,7 +174,7 @@ export class FakeRedisCache implements CacheAuthorityPort {
 
   async scan({
     prefix = "",
-    cursor = "",
+    cursor = CURSOR_MARK,
     limit,
   }: {
     readonly prefix?: string;
@@ -181,11 +182,15 @@ export class FakeRedisCache implements CacheAuthorityPort {
     readonly limit: number;
   }): Promise<CachePage> {
     this.#reach();
+    if (!cursor.startsWith(CURSOR_MARK)) {
+      throw new LockstepError("INPUT_INVALID", "The cursor is not one of this cache's.");
+    }
+    const after = cursor.slice(CURSOR_MARK.length);
     const left = this.#redis
       .userKeys()
-      .filter((key) => key.startsWith(prefix) && (cursor === "" || key > cursor));
+      .filter((key) => key.startsWith(prefix) && (after === "" || key > after));
     const keys = left.slice(0, limit);
-    return { keys, cursor: left.length > limit ? keys.at(-1) : undefined };
+    return { keys, cursor: left.length > limit ? CURSOR_MARK + (keys.at(-1) ?? "") : undefined };
   }
 
   async memoryBytes(): Promise<number> {
@@ -198,12 +203,8 @@ export class FakeRedisCache implements CacheAuthorityPort {
 
   async provesRemoval(version: Version): Promise<boolean> {
     if (this.#policy?.maxmemoryPolicy !== "noeviction") return false;
-    const policy = await this.refreshPolicy();
-    return (
-      policy.maxmemoryPolicy === "noeviction" &&
-      this.#redis.evictedKeys === 0 &&
-      epochOf(version) === FIRST_EPOCH
-    );
+    await this.refreshPolicy();
+    return !this.#mayHaveEvicted && epochOf(version) === FIRST_EPOCH;
   }
 
   async close(): Promise<void> {
@@ -223,7 +224,9 @@ export class FakeRedisCache implements CacheAuthorityPort {
     if (this.#storeId === undefined) {
       throw new LockstepError("STORE_UNAVAILABLE", "This Redis is not tied to a store yet.");
     }
-    if (this.#redis.states.size < BUCKETS) await this.bindStore(this.#storeId);
+    const { states } = this.#redis;
+    const isOurs = states.size === BUCKETS && states.get(0)?.storeId === this.#storeId;
+    if (!isOurs) await this.bindStore(this.#storeId);
   }
 
   get #stay(): Stay {

@@ -44,8 +44,7 @@ export class FakeScripts {
     const { key, sessionId, interactionId } = command;
     const held = redis.value(key);
     if (held !== undefined && held.type !== "string") throw wrongType(key, held.type);
-    if (guard?.token !== undefined && redis.lease(key) !== guard.token) return { outcome: "moved" };
-    if (guard !== undefined && !this.#isAsSeen(guard.seen)) return { outcome: "moved" };
+    if (guard !== undefined && !this.#passes(guard)) return { outcome: "moved" };
 
     const existed = this.#existed(key);
     const version = this.#mint(key);
@@ -56,7 +55,7 @@ export class FakeScripts {
       version,
       value: set?.value ?? null,
       hash: set?.hash ?? "",
-      expiresAtMs: set?.ttlMs == null ? null : this.#nowMs() + set.ttlMs,
+      expiresAtMs: set?.ttlMs == null ? null : this.#redis.nowMs() + set.ttlMs,
       sessionId,
       interactionId,
     };
@@ -82,7 +81,7 @@ export class FakeScripts {
       markerSeq: redis.markers.get(key),
       ttlMs: redis.ttlMs("value", key),
       metaTtlMs: redis.ttlMs("meta", key),
-      nowMs: this.#nowMs(),
+      nowMs: this.#redis.nowMs(),
     };
   }
 
@@ -92,7 +91,10 @@ export class FakeScripts {
     const ttlMs = redis.ttlMs("value", key);
     const deadlineMs = redis.meta(key)?.expiresAtMs ?? null;
     if (deadlineMs === null) return ttlMs;
-    return Math.min(ttlMs ?? Number.POSITIVE_INFINITY, Math.max(0, deadlineMs - this.#nowMs()));
+    return Math.min(
+      ttlMs ?? Number.POSITIVE_INFINITY,
+      Math.max(0, deadlineMs - this.#redis.nowMs()),
+    );
   }
 
   acknowledge(key: string, version: Version, stay: Stay): AckOutcome {
@@ -136,7 +138,7 @@ export class FakeScripts {
 
   takeLease(key: string, token: string): "taken" | "held" {
     if (this.#redis.lease(key) !== undefined) return "held";
-    this.#redis.leases.set(key, { token, untilMs: this.#nowMs() + LEASE_MS });
+    this.#redis.leases.set(key, { token, untilMs: this.#redis.nowMs() + LEASE_MS });
     return "taken";
   }
 
@@ -177,14 +179,14 @@ export class FakeScripts {
     const state = this.#redis.states.get(bucketOf(key));
     if (state === undefined)
       throw new TypeError("A script runs only in a bucket that has its state.");
-    state.seq = Math.max(state.seq + 1, this.#nowMs() * 1000);
-    return formatVersion(Number(state.epoch), state.seq);
+    state.seq = Math.max(state.seq + 1, this.#redis.takeTimeUs());
+    return formatVersion(state.epoch, state.seq);
   }
 
   /** Whether a live value stood there; undefined where nothing at all is held of the key. */
   #existed(key: string): boolean | undefined {
     const meta = this.#redis.meta(key);
-    if (meta !== undefined && isExpired(meta.expiresAtMs, this.#nowMs())) return false;
+    if (meta !== undefined && isExpired(meta.expiresAtMs, this.#redis.nowMs())) return false;
     if (meta?.tombstone === true) return false;
     if (this.#redis.value(key) !== undefined) return true;
     return meta !== undefined && this.#redis.markers.has(key) ? false : undefined;
@@ -193,9 +195,8 @@ export class FakeScripts {
   /** What is acknowledged loses its writer's ids, and value and meta get the same deadline. */
   #makeClean(key: string, meta: CacheMeta, { residencyMs, graceMs }: Stay): void {
     const redis = this.#redis;
-    const nowMs = this.#nowMs();
-    const clean = { ...meta, sessionId: null, interactionId: null };
-    redis.metas.set(key, { meta: clean, expiresAtMs: null });
+    const nowMs = this.#redis.nowMs();
+    redis.metas.set(key, { meta: withoutIds(meta), expiresAtMs: null });
     const residentUntilMs =
       residencyMs === undefined ? Number.POSITIVE_INFINITY : nowMs + residencyMs;
     const deadlineMs = meta.tombstone
@@ -203,7 +204,8 @@ export class FakeScripts {
       : Math.min(residentUntilMs, meta.expiresAtMs ?? Number.POSITIVE_INFINITY);
     if (deadlineMs === Number.POSITIVE_INFINITY) return;
     redis.setExpiry(redis.metas, key, deadlineMs);
-    if (!meta.tombstone) redis.setExpiry(redis.values, key, deadlineMs);
+    if (!meta.tombstone && redis.value(key)?.type === "string")
+      redis.setExpiry(redis.values, key, deadlineMs);
   }
 
   /** The conditions of a fill that do not depend on its form. Right or wrong, a token is used up by its own fill. */
@@ -211,7 +213,7 @@ export class FakeScripts {
     const redis = this.#redis;
     if (redis.lease(key) !== token) return false;
     redis.leases.delete(key);
-    return !redis.markers.has(key) && !isExpired(expiresAtMs, this.#nowMs());
+    return !redis.markers.has(key) && !isExpired(expiresAtMs, this.#redis.nowMs());
   }
 
   /** Never a value of another type. */
@@ -220,20 +222,26 @@ export class FakeScripts {
     this.#redis.metas.delete(key);
   }
 
+  /** A key without meta may have been written and evicted meanwhile: only the lease, which a write voids, can tell. */
+  #passes({ seen, token }: CopyGuard): boolean {
+    const isHeld =
+      token === undefined ? seen.meta !== undefined : this.#redis.lease(seen.key) === token;
+    return isHeld && this.#isAsSeen(seen);
+  }
+
   #isAsSeen(seen: CacheObservation): boolean {
     const now = this.observe(seen.key);
     return (
       now.foreignType === undefined &&
       now.value?.hash === seen.value?.hash &&
       now.markerSeq === seen.markerSeq &&
-      isDeepStrictEqual(now.meta, seen.meta)
+      isDeepStrictEqual(withoutIds(now.meta), withoutIds(seen.meta))
     );
   }
+}
 
-  /** TIME, in whole milliseconds. */
-  #nowMs(): number {
-    return Math.floor(this.#redis.nowMs());
-  }
+function withoutIds<M extends CacheMeta | undefined>(meta: M): M {
+  return meta === undefined ? meta : { ...meta, sessionId: null, interactionId: null };
 }
 
 function metaOf(entry: Entry): CacheMeta {

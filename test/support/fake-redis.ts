@@ -16,7 +16,7 @@ export interface HeldMeta {
 
 interface BucketState {
   readonly storeId: string;
-  readonly epoch: string;
+  readonly epoch: number;
   seq: number;
 }
 
@@ -38,14 +38,25 @@ export class FakeRedis {
   evictedKeys = 0;
   /** While false, every command fails before it does anything. */
   isUp = true;
+  #tickedMs = 0;
+  #ticks = 0;
 
   constructor({ clock, maxmemoryPolicy }: { clock: Clock; maxmemoryPolicy: string }) {
     this.clock = clock;
     this.maxmemoryPolicy = maxmemoryPolicy;
   }
 
+  /** TIME, in whole milliseconds. */
   nowMs(): number {
-    return this.clock.nowMs();
+    return Math.floor(this.clock.nowMs());
+  }
+
+  /** TIME in microseconds; while the clock stands still, each question takes one. */
+  takeTimeUs(): number {
+    const nowMs = this.nowMs();
+    this.#ticks = nowMs === this.#tickedMs ? Math.min(this.#ticks + 1, 999) : 0;
+    this.#tickedMs = nowMs;
+    return nowMs * 1000 + this.#ticks;
   }
 
   /** SET by another program; like the real one it forgets an earlier TTL. */
@@ -54,14 +65,15 @@ export class FakeRedis {
     this.values.set(key, { type: "string", bytes: Buffer.from(value), expiresAtMs });
   }
 
-  /** DEL and LPUSH by another program. */
-  putList(key: string): void {
-    this.values.set(key, { type: "list", bytes: Buffer.alloc(0), expiresAtMs: null });
+  /** A key of another Redis type, by another program, in place of what stood there. */
+  putOther(key: string, type: string): void {
+    this.values.set(key, { type, bytes: Buffer.alloc(0), expiresAtMs: null });
   }
 
-  /** PEXPIRE by another program. */
-  expire(key: string, ttlMs: number): void {
-    this.setExpiry(this.values, key, this.nowMs() + ttlMs);
+  /** APPEND by another program; an earlier TTL stays. */
+  append(key: string, text: string): void {
+    const held = this.value(key) ?? { type: "string", bytes: Buffer.alloc(0), expiresAtMs: null };
+    this.values.set(key, { ...held, bytes: Buffer.concat([held.bytes, Buffer.from(text)]) });
   }
 
   /** DEL by another program. */

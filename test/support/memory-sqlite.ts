@@ -27,7 +27,7 @@ export async function openMemorySqlite(options: {
   const connection = new DatabaseSync(":memory:");
   const storeId = random.hex(16);
   connection.exec(schemaSql(storeId));
-  const database = new SqliteDatabase(connection, storeId);
+  const database = new SqliteDatabase(connection, { storeId, clock, lockWaitMs: 0 });
   return {
     store: new SqliteStore({ database, clock, graceMs: DAY_MS }),
     outbox: new SqliteOutbox({ database, clock, retentionMs: DAY_MS }),

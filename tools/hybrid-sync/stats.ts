@@ -41,6 +41,11 @@ export const hybridSyncStats = defineTool({
       .number()
       .nullable()
       .describe("Writes still in their direct call; null while a store does not answer."),
+    circuit: z
+      .enum(["closed", "half-open", "open"])
+      .describe(
+        "open: the store did not answer several times in a row and is left alone for a moment.",
+      ),
     mode: z.enum(["hybrid", "event-only"]),
     pid: z.number(),
     since: z.string().describe("When this process began to count."),

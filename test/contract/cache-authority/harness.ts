@@ -39,6 +39,8 @@ export type OpenCacheAuthorityHarness = (
 export interface RawCache {
   get(key: string): Promise<Buffer | null>;
   set(key: string, bytes: string | Buffer, options?: { readonly ttlMs: number }): Promise<void>;
+  /** A key that is no text. */
+  setBytesKey(key: Buffer, text: string): Promise<void>;
   append(key: string, text: string): Promise<void>;
   del(key: string): Promise<void>;
   /** Puts a value of another type at the key, in place of what is there. */
@@ -66,6 +68,7 @@ export const META_SPOILERS = [
   "short text",
   "long text",
   "almost a meta",
+  "a deadline that is none",
   "ids that are no JSON",
   "another type",
 ] as const;
@@ -95,4 +98,13 @@ export async function observeOne(
 export function stateOf(seen: CacheObservation) {
   const { nowMs: _nowMs, ttlMs, metaTtlMs, ...rest } = seen;
   return { ...rest, valueEnds: ttlMs !== null, metaEnds: metaTtlMs !== null };
+}
+
+/** Whether the value ends at that time. The two clocks in an observation are not read at the very same moment. */
+export function endsAt(
+  { nowMs, ttlMs }: Pick<CacheObservation, "nowMs" | "ttlMs">,
+  expiresAtMs: number | null,
+): boolean {
+  const lateMs = nowMs + (ttlMs ?? Infinity) - (expiresAtMs ?? 0);
+  return lateMs <= 0 && lateMs > -1000;
 }

@@ -13,7 +13,7 @@ export interface Fault {
   readonly times?: number;
   /** Waits so long before the command is carried out, milliseconds. */
   readonly delayMs?: number;
-  /** Refuses the command with this code of the server. */
+  /** Refuses the command with this code of the server: 96 (OperationFailed) leaves the connections alone. */
   readonly errorCode?: number;
 }
 

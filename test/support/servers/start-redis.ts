@@ -54,6 +54,10 @@ export class RedisServer {
     return this.#folder.path;
   }
 
+  get isRunning(): boolean {
+    return this.#process !== undefined;
+  }
+
   /** Throws while the server is stopped. */
   get pid(): number {
     const pid = this.#process?.pid;

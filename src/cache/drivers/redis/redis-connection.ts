@@ -5,6 +5,14 @@ import { LockstepError } from "../../../model/lockstep-error.ts";
 import { FIRST_EPOCH } from "../../../model/version.ts";
 import type { CachePolicy } from "../../cache-authority-port.ts";
 import { EvictionWatch } from "./eviction-watch.ts";
+import {
+  FULL_HINT,
+  isOutOfMemory,
+  isPassing,
+  isRefusal,
+  mayHaveRun,
+  reasonOf,
+} from "./redis-errors.ts";
 import { stateKey } from "./redis-keys.ts";
 import { parseInfo, policyOf } from "./redis-policy.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
@@ -35,6 +43,8 @@ export class RedisConnection {
   #storeId: string | undefined;
   #mismatch: LockstepError | undefined;
   #connecting: Promise<void> | undefined;
+  /** Why there is no connection, in the server's or the system's words. */
+  #trouble: string | undefined;
 
   constructor({ url, commandTimeoutMs, log }: RedisConnectionOptions) {
     this.#log = log;
@@ -47,14 +57,21 @@ export class RedisConnection {
       disableClientInfo: true,
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,
+      // A connection whose other end vanished without a word looks idle for many minutes; commands on it give up before.
+      socketTimeout: 2 * commandTimeoutMs,
+      // A server that has stopped would keep a call, which has its answer already, until it closes its end too.
+      disconnectTimeout: 100,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 1000),
     });
-    // Without a listener ioredis prints to the console; each failed call reports its own cause anyway.
-    this.#client.on("error", (error: Error) =>
-      this.#log.debug({ err: error.message }, "Redis connection error"),
-    );
+    // Without a listener ioredis prints to the console. A call that fails for want of a connection hears no more than
+    // that from it; here it tells why.
+    this.#client.on("error", (error: Error) => {
+      this.#trouble = error.message;
+      this.#log.debug({ err: error.message }, "Redis connection error");
+    });
     // A server that comes back may be another one (a failover, a changed configuration).
     this.#client.on("ready", () => {
+      this.#trouble = undefined;
       if (this.#policy !== undefined) this.refreshPolicy().catch(() => undefined);
     });
   }
@@ -151,7 +168,7 @@ export class RedisConnection {
       const lost = name === "write" && wasReady && mayHaveRun(error);
       throw new LockstepError(
         lost ? "UNKNOWN_OUTCOME" : "CACHE_UNAVAILABLE",
-        `Redis ${isRefusal(error) ? "refused" : "did not answer"} ${name}: ${reasonOf(error)}`,
+        `Redis ${isRefusal(error) ? "refused" : "did not answer"} ${name}: ${reasonOf(error, this.#trouble)}`,
         { cause: error, ...(isOutOfMemory(error) ? { hint: FULL_HINT } : {}) },
       );
     }
@@ -250,43 +267,9 @@ export class RedisConnection {
         return await ask(this.#client);
       } catch (error) {
         if (!isRefusal(error) || isPassing(error)) throw error;
-        this.#log.debug({ err: reasonOf(error) }, `${name} is not allowed here`);
+        this.#log.debug({ err: error.message }, `${name} is not allowed here`);
         return undefined;
       }
     });
   }
-}
-
-const FULL_HINT =
-  "Redis is full, and its policy lets nothing go that could make room. Raise maxmemory, or set maxmemory-policy volatile-lru so that clean values can go.";
-
-/** The server answered, and with an error. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof Error && error.name === "ReplyError";
-}
-
-/** A refusal of this moment, which says nothing about what is allowed. */
-function isPassing(error: Error): boolean {
-  return /^(BUSY|LOADING|NOAUTH)\b/.test(error.message);
-}
-
-/** Redis 6.2 wraps the words of a script's command into its own. */
-function isOutOfMemory(error: unknown): boolean {
-  return isRefusal(error) && /\bOOM command not allowed\b/.test(error.message);
-}
-
-/** False where the server refused the command, or the client never sent it. */
-function mayHaveRun(error: unknown): boolean {
-  return error instanceof Error && !isRefusal(error) && !neverSent(error);
-}
-
-function neverSent(error: Error): boolean {
-  return error.message.startsWith("Stream isn't writeable");
-}
-
-/** The server's or client's own words, which name no credentials. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown cause";
-  if (neverSent(error)) return "not connected";
-  return error.message === "" ? error.name : error.message;
 }

@@ -41,7 +41,9 @@ const CLIENT_OPTIONS: mongoose.ConnectOptions = {
   maxPoolSize: 10,
   minPoolSize: 1,
   waitQueueTimeoutMS: 2_000,
-  serverSelectionTimeoutMS: 2_000,
+  // Shorter than the 2 s that a direct write may take: where nobody listens, the caller then hears that the write did
+  // not happen, and not that nobody knows.
+  serverSelectionTimeoutMS: 1_500,
   connectTimeoutMS: 5_000,
   socketTimeoutMS: 20_000,
   // A row that another hand broke is shown with replacement characters, not refused with its whole page.

@@ -4,6 +4,7 @@ import { LockstepError } from "../../../model/lockstep-error.ts";
 const {
   MongoError,
   MongoInvalidArgumentError,
+  MongoNetworkError,
   MongoNotConnectedError,
   MongoServerError,
   MongoServerSelectionError,
@@ -25,6 +26,15 @@ const INTERRUPTED = new Set([
   262, // ExceededTimeLimit
   11600, // InterruptedAtShutdown
   11601, // Interrupted
+  11602, // InterruptedDueToReplStateChange
+]);
+
+/** Server errors that say: ask the primary that there is now. */
+const NOT_PRIMARY = new Set([
+  91, // ShutdownInProgress
+  189, // PrimarySteppedDown
+  10107, // NotWritablePrimary
+  11600, // InterruptedAtShutdown
   11602, // InterruptedDueToReplStateChange
 ]);
 
@@ -54,6 +64,17 @@ export function mayHaveHappened(error: unknown): boolean {
 /** Two upserts of a new key met, and the server did not settle it by itself; the loser can simply try again. */
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+/**
+ * Whether an update that does no harm when it is repeated should be: another one came between, the server that was
+ * asked is no longer the primary, or the connection broke. The repetition looks for the primary anew.
+ */
+export function isMendedByRepeating(error: unknown): boolean {
+  if (error instanceof MongoServerError) {
+    return isDuplicateKey(error) || NOT_PRIMARY.has(Number(error.code));
+  }
+  return error instanceof MongoNetworkError;
 }
 
 export function storeUnavailable(

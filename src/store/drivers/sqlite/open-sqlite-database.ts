@@ -13,14 +13,14 @@ export interface SqliteOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly random: Random;
-  /**
-   * How long a statement waits for another process' lock, milliseconds; this thread stands still meanwhile. A batch of
-   * 500 rows holds the lock for a few milliseconds, so the default is already a sign of trouble.
-   */
-  readonly busyTimeoutMs?: number;
+  /** How long a write waits for another process' lock, milliseconds. A batch of 500 rows holds it for a few. */
+  readonly lockWaitMs?: number;
 }
 
-const BUSY_TIMEOUT_MS = 2000;
+const LOCK_WAIT_MS = 1500;
+
+/** How long one statement waits for a lock; this thread stands still meanwhile, so longer waits are made in turns. */
+const STATEMENT_WAIT_MS = 20;
 
 /** Processes that open a new file at the same moment wait for each other: for a few disk flushes, on a slow disk too. */
 const OPENING_MS = 10_000;
@@ -48,7 +48,7 @@ export async function openSqliteDatabase(options: SqliteOptions): Promise<Sqlite
 
 function openOnce(
   DatabaseSync: new (file: string) => SqliteConnection,
-  { file, random, busyTimeoutMs = BUSY_TIMEOUT_MS }: SqliteOptions,
+  { file, clock, random, lockWaitMs = LOCK_WAIT_MS }: SqliteOptions,
 ): SqliteDatabase {
   makePrivateFile(file);
   const connection = new DatabaseSync(file);
@@ -63,8 +63,8 @@ function openOnce(
     // Not kept in the file, and the default differs between SQLite builds.
     connection.exec("PRAGMA synchronous = FULL");
     const storeId = makeStore(connection, file, random);
-    connection.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    return new SqliteDatabase(connection, storeId);
+    connection.exec(`PRAGMA busy_timeout = ${STATEMENT_WAIT_MS}`);
+    return new SqliteDatabase(connection, { storeId, clock, lockWaitMs });
   } catch (error) {
     connection.close();
     throw error;

@@ -53,12 +53,13 @@ export class SqliteAuthority implements StoreAuthorityPort {
     command: WriteCommand,
     { to, guard, onCommitted }: WriteOptions,
   ): Promise<AuthorityWrite> {
-    const decision = this.#database.write(
-      () => this.#decide(command, to, guard),
-      "UNKNOWN_OUTCOME",
-    );
+    const decision = await this.#database.write(() => this.#decide(command, to, guard), {
+      commitFailure: "UNKNOWN_OUTCOME",
+      onCommitted: (made) => {
+        if (made.outcome === "written") onCommitted?.(made.current);
+      },
+    });
     if (decision.outcome === "moved") return decision;
-    onCommitted?.(decision.current);
     return { outcome: "written", entry: decision.current.entry, existed: decision.existed };
   }
 

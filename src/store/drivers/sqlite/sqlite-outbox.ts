@@ -47,7 +47,7 @@ DELETE FROM outbox WHERE id IN (
 
 const COUNT_UNPROCESSED = "SELECT count(*) AS events FROM outbox WHERE processed = 0";
 
-/** The outbox in the same file as the shadow. Every method does its work before it returns. */
+/** The outbox in the same file as the shadow. Unless another process holds the lock, a method does its work before it returns. */
 export class SqliteOutbox implements OutboxPort {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
@@ -61,7 +61,7 @@ export class SqliteOutbox implements OutboxPort {
 
   async append(entries: readonly Entry[]): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    this.#database.write(() => {
+    await this.#database.write(() => {
       for (const entry of entries) appendEvent(this.#database, entry, nowMs);
     });
   }
@@ -76,7 +76,7 @@ export class SqliteOutbox implements OutboxPort {
     readonly leaseMs: number;
   }): Promise<readonly OutboxEvent[]> {
     const nowMs = this.#clock.nowMs();
-    const rows = this.#database.write(() =>
+    const rows = await this.#database.write(() =>
       this.#database.query<EventRow>(CLAIM).all(nowMs + leaseMs, owner, nowMs, limit),
     );
     // RETURNING gives rows in no particular order.
@@ -85,7 +85,7 @@ export class SqliteOutbox implements OutboxPort {
 
   async markProcessed(ids: readonly string[]): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    this.#database.write(() => {
+    await this.#database.write(() => {
       const mark = this.#database.query(MARK_PROCESSED);
       for (const id of ids) mark.run(nowMs, id);
       this.#database.query(SWEEP).run(nowMs - this.#retentionMs);
@@ -94,7 +94,7 @@ export class SqliteOutbox implements OutboxPort {
 
   async release(ids: readonly string[], retryAfterMs: number): Promise<void> {
     const leaseUntil = this.#clock.nowMs() + retryAfterMs;
-    this.#database.write(() => {
+    await this.#database.write(() => {
       const release = this.#database.query(RELEASE);
       for (const id of ids) release.run(leaseUntil, id);
     });

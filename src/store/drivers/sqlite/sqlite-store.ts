@@ -20,7 +20,7 @@ INSERT INTO leases (name, owner, lease_until) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
 WHERE leases.owner = excluded.owner OR leases.lease_until <= ?`;
 
-/** The shadow in a SQLite file. Every method does its work before it returns; the promises are the port's. */
+/** The shadow in a SQLite file. Unless another process holds the lock, a method does its work before it returns; the promises are the port's. */
 export class SqliteStore implements StorePort {
   readonly kind = "sqlite";
   readonly #database: SqliteDatabase;
@@ -94,7 +94,9 @@ export class SqliteStore implements StorePort {
 
   async acquireLease(name: string, owner: string, leaseMs: number): Promise<boolean> {
     const nowMs = this.#clock.nowMs();
-    return this.#database.query(ACQUIRE_LEASE).run(name, owner, nowMs + leaseMs, nowMs) > 0;
+    return this.#database.write(
+      () => this.#database.query(ACQUIRE_LEASE).run(name, owner, nowMs + leaseMs, nowMs) > 0,
+    );
   }
 
   async close(): Promise<void> {

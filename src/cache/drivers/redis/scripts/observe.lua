@@ -6,6 +6,18 @@
 if is_fenced(KEYS[1], ARGV[1]) then
   return { 'FENCED' }
 end
+-- The clock may tick between two PTTL, and equal deadlines have to look equal.
+local function ttls_of(user_key, meta_key)
+  local ttl, meta_ttl
+  for _ = 1, 3 do
+    ttl, meta_ttl = redis.call('PTTL', user_key), redis.call('PTTL', meta_key)
+    if ttl == meta_ttl or redis.call('PTTL', user_key) == ttl then
+      break
+    end
+  end
+  return ttl, meta_ttl
+end
+
 local seen = { 'SEEN', integer_text(math.floor(now_us() / 1000)) }
 for i = 3, #KEYS, 2 do
   local value = redis.pcall('GET', KEYS[i])
@@ -15,13 +27,14 @@ for i = 3, #KEYS, 2 do
     foreign = type_of(KEYS[i])
   end
   local score = redis.call('ZSCORE', KEYS[2], KEYS[i])
+  local ttl, meta_ttl = ttls_of(KEYS[i], KEYS[i + 1])
   seen[#seen + 1] = {
     value,
     foreign,
     read_meta(KEYS[i + 1]),
     score and integer_text(tonumber(score)),
-    redis.call('PTTL', KEYS[i]),
-    redis.call('PTTL', KEYS[i + 1]),
+    ttl,
+    meta_ttl,
   }
 end
 return seen

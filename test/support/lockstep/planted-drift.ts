@@ -1,0 +1,290 @@
+import { bucketOf } from "../../../src/model/bucket.ts";
+import { contentHash } from "../../../src/model/content-hash.ts";
+import { formatVersion, seqOf } from "../../../src/model/version.ts";
+import type { CopyClass } from "../../../src/verify/classify.ts";
+import type { RepairAction } from "../../../src/verify/plan-repair.ts";
+import type { OpenLockstep } from "./open-lockstep.ts";
+import type { Backends } from "./use-backends.ts";
+
+/** What another hand does to a key behind Lockstep's back, and what that comes to. */
+export interface PlantedDrift {
+  readonly what: string;
+  readonly plant: (gardener: Gardener, key: string) => Promise<unknown>;
+  readonly verdict: CopyClass;
+  /** What `force_sync_repair` does about it by itself. */
+  readonly action: RepairAction;
+  /** What is read after the repair; null: not found. */
+  readonly value: string | null;
+  /** What the undo brings back; without it, there is nothing to undo. */
+  readonly undone?: string;
+  /** The class after the repair; ok where nothing else is said. */
+  readonly after?: CopyClass;
+  /** True where the cache must be one that holds unsynced writes and evicts nothing. */
+  readonly needsPinned?: boolean;
+}
+
+/** Brings keys into every state that verification knows. */
+export class Gardener {
+  readonly backends: Backends;
+  readonly #lockstep: OpenLockstep;
+
+  constructor(backends: Backends, lockstep: OpenLockstep) {
+    this.backends = backends;
+    this.#lockstep = lockstep;
+  }
+
+  set(key: string, value: string) {
+    return this.#lockstep.call("kv_set", { key, value });
+  }
+
+  delete(key: string) {
+    return this.#lockstep.call("kv_delete", { key });
+  }
+
+  async setAndEvict(key: string, value: string): Promise<void> {
+    await this.set(key, value);
+    await this.backends.client.del(key, `lockstep:m:${key}`);
+  }
+
+  /** A write that the store did not take: it is in the journal. */
+  async setUnsynced(key: string, value: string): Promise<void> {
+    const { fault } = this.backends;
+    await fault.set({ commands: ["update"], errorCode: 96 });
+    await this.set(key, value);
+    await fault.lift();
+  }
+
+  /** What Redis commands of another program do. */
+  get redis() {
+    return this.backends.client;
+  }
+
+  /** Gives the row another value, with the hash of it or with the old one. */
+  async editRow(key: string, lastValue: string, hash: "right" | "old"): Promise<void> {
+    const valueHash = hash === "right" ? { valueHash: contentHash(lastValue) } : {};
+    await this.backends.rows.updateOne({ _id: key }, { $set: { lastValue, ...valueHash } });
+  }
+
+  /** Puts a row as the server would, from a later write than the one that is there. */
+  async putNewerRow(key: string, lastValue: string): Promise<void> {
+    const row = await this.backends.rowOf(key);
+    if (row === null) throw new Error(`There is no row ${key}.`);
+    const version = formatVersion(1, seqOf(row.version) + 1);
+    const written = { lastValue, valueHash: contentHash(lastValue), version };
+    await this.backends.rows.updateOne({ _id: key }, { $set: written });
+  }
+
+  /** Everything that stands of a key on both sides, leases included. */
+  async picture(key: string): Promise<unknown> {
+    const { client } = this.backends;
+    const [value, meta, marker, lease, row] = await Promise.all([
+      client.dumpBuffer(key),
+      client.dumpBuffer(`lockstep:m:${key}`),
+      client.zscore(`lockstep:p:${bucketOf(key)}`, key),
+      client.exists(`lockstep:l:${key}`),
+      this.backends.rowOf(key),
+    ]);
+    return { value: value?.toString("hex"), meta: meta?.toString("hex"), marker, lease, row };
+  }
+}
+
+export const everyDrift: readonly PlantedDrift[] = [
+  {
+    what: "SET over our value",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.redis.set(key, "theirs");
+    },
+    verdict: "changed_outside",
+    action: "follow_cache",
+    value: "theirs",
+    undone: "ours",
+  },
+  {
+    what: "APPEND to our value",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.redis.append(key, " and more");
+    },
+    verdict: "changed_outside",
+    action: "follow_cache",
+    value: "ours and more",
+    undone: "ours",
+  },
+  {
+    what: "SET over a write that the store does not have yet",
+    plant: async (gardener, key) => {
+      await gardener.setUnsynced(key, "ours");
+      await gardener.redis.set(key, "theirs");
+    },
+    verdict: "changed_outside",
+    action: "follow_cache",
+    value: "theirs",
+    needsPinned: true,
+  },
+  {
+    what: "SET of another value where ours had been evicted",
+    plant: async (gardener, key) => {
+      await gardener.setAndEvict(key, "ours");
+      await gardener.redis.set(key, "theirs");
+    },
+    verdict: "changed_outside",
+    action: "follow_cache",
+    value: "theirs",
+    undone: "ours",
+  },
+  {
+    what: "SET over a deleted key",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.delete(key);
+      await gardener.redis.set(key, "theirs");
+    },
+    verdict: "changed_outside",
+    action: "follow_cache",
+    value: "theirs",
+  },
+  {
+    what: "DEL of a synced value, where nothing is ever evicted",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.redis.del(key);
+    },
+    verdict: "removed_outside",
+    action: "remove",
+    value: null,
+    undone: "ours",
+    after: "deleted",
+    needsPinned: true,
+  },
+  {
+    what: "DEL of a write that the store does not have yet",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "synced");
+      await gardener.setUnsynced(key, "unsynced");
+      await gardener.redis.del(key);
+    },
+    verdict: "removed_outside",
+    action: "remove",
+    value: null,
+    undone: "synced",
+    after: "deleted",
+    needsPinned: true,
+  },
+  {
+    what: "a row that was deleted",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.backends.rows.deleteOne({ _id: key });
+    },
+    verdict: "missing",
+    action: "project",
+    value: "ours",
+  },
+  {
+    what: "a row that is newer",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "cached");
+      await gardener.putNewerRow(key, "stored");
+    },
+    verdict: "stale",
+    action: "drop_copy",
+    value: "stored",
+    undone: "cached",
+    after: "cold",
+  },
+  {
+    what: "a row with another value and its right hash",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.editRow(key, "theirs", "right");
+    },
+    verdict: "diverged",
+    action: "follow_cache",
+    value: "ours",
+    undone: "theirs",
+  },
+  {
+    what: "a row whose value was edited, beside a sound copy",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.editRow(key, "edited", "old");
+    },
+    verdict: "diverged",
+    action: "follow_cache",
+    value: "ours",
+    undone: "edited",
+  },
+  {
+    what: "a row whose value was edited, and no copy",
+    plant: async (gardener, key) => {
+      await gardener.setAndEvict(key, "ours");
+      await gardener.editRow(key, "edited", "old");
+    },
+    verdict: "corrupt",
+    action: "none",
+    value: "edited",
+    after: "corrupt",
+  },
+  {
+    what: "a marker without anything else",
+    plant: ({ redis }, key) => redis.zadd(`lockstep:p:${bucketOf(key)}`, "1", key),
+    verdict: "lost",
+    action: "drop_marker",
+    value: null,
+    after: "absent",
+    needsPinned: true,
+  },
+  {
+    what: "a value of another program",
+    plant: ({ redis }, key) => redis.set(key, "theirs"),
+    verdict: "unmanaged",
+    action: "follow_cache",
+    value: "theirs",
+  },
+  {
+    what: "an equal value without its version",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.redis.del(`lockstep:m:${key}`);
+    },
+    verdict: "ok",
+    action: "stamp",
+    value: "ours",
+  },
+  {
+    what: "an evicted value",
+    plant: (gardener, key) => gardener.setAndEvict(key, "ours"),
+    verdict: "cold",
+    action: "none",
+    value: "ours",
+    after: "cold",
+  },
+  {
+    what: "a write in the journal",
+    plant: (gardener, key) => gardener.setUnsynced(key, "ours"),
+    verdict: "pending",
+    action: "sync_now",
+    value: "ours",
+    needsPinned: true,
+  },
+  {
+    what: "a deleted key",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.delete(key);
+    },
+    verdict: "deleted",
+    action: "none",
+    value: null,
+    after: "deleted",
+  },
+  {
+    what: "an unknown key",
+    plant: async () => undefined,
+    verdict: "absent",
+    action: "none",
+    value: null,
+    after: "absent",
+  },
+];

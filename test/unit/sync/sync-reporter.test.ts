@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@jest/globals";
+import { LoadDetector } from "../../../src/load/load-detector.ts";
+import { Backlog } from "../../../src/sync/backlog.ts";
+import { SyncReporter } from "../../../src/sync/sync-reporter.ts";
+import { setOf } from "../../contract/commands.ts";
+import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+
+async function openWorld() {
+  const world = await openCacheFirstWorld();
+  const { ports, pool, circuit, stats, clock } = world;
+  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
+  const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
+  const load = new LoadDetector({ pool, backlog, clock, thresholds, mode: "hybrid" });
+  const startedMs = clock.nowMs();
+  const reporter = new SyncReporter({ pool, circuit, stats, backlog, load, clock });
+  return { ...world, reporter, startedMs };
+}
+
+describe("SyncReporter", () => {
+  it("tells what this process has done and what waits", async () => {
+    const { reporter, writes, past, clock, startedMs } = await openWorld();
+    await clock.advance(5000);
+    await writes.write(setOf({ key: "a" }), "direct");
+    await past.cache.write(setOf({ key: "b" }));
+
+    expect(await reporter.report()).toMatchObject({
+      pool: { active: 0, max: 10, queued: 0 },
+      successRate: 1,
+      failureRate: 0,
+      methods: { ASYNC_THREAD: 1, EVENT_BASED: 0 },
+      backlog: { unprocessed: 0, pending: 1 },
+      circuit: "closed",
+      mode: "hybrid",
+      pid: process.pid,
+      sinceMs: startedMs,
+    });
+  });
+
+  it("answers without the backlog while a backend is down", async () => {
+    const { reporter, redis } = await openWorld();
+    redis.isUp = false;
+
+    const report = await reporter.report();
+
+    expect(report.backlog).toBeUndefined();
+    expect(report.pool.max).toBe(10);
+  });
+});

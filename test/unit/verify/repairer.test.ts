@@ -1,0 +1,219 @@
+import { describe, expect, it } from "@jest/globals";
+import { isIssue } from "../../../src/verify/classify.ts";
+import { entryOf } from "../../contract/entries.ts";
+import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { PLANTS, plantIn } from "../../support/plants.ts";
+import { runThrough } from "../../support/run-through.ts";
+import { ScriptedWriter } from "../../support/scripted-writer.ts";
+
+const auto = { strategy: "auto", dryRun: false } as const;
+
+async function openInStep(maxmemoryPolicy = "noeviction") {
+  const world = await openCacheFirstWorld({ maxmemoryPolicy });
+  const writer = new ScriptedWriter(world, "user:1");
+  await writer.run(writer.direct("first"));
+  return { ...world, writer };
+}
+
+describe("Repairer", () => {
+  const mendable = PLANTS.filter(({ copyClass }) => copyClass !== "corrupt");
+  it.each(mendable)("mends $copyClass: $what", async (plant) => {
+    const world = await openCacheFirstWorld();
+    await plantIn(world, plant);
+
+    const { before, after } = await world.repairer.repair("user:1", auto);
+
+    expect(before.copyClass).toBe(plant.copyClass);
+    expect(isIssue(after!.copyClass)).toBe(false);
+    const again = await world.repairer.repair("user:1", auto);
+    expect(again.action).toBe("none");
+  });
+
+  it("leaves a spoilt row without a copy as it is, and says why", async () => {
+    const world = await openCacheFirstWorld();
+    await plantIn(world, PLANTS.find(({ copyClass }) => copyClass === "corrupt")!);
+
+    const { action, cause, after } = await world.repairer.repair("user:1", auto);
+
+    expect([action, after?.copyClass]).toEqual(["none", "corrupt"]);
+    expect(cause).toContain("does not match its hash");
+  });
+
+  it("believes a spoilt row on request, and the row is sound afterwards", async () => {
+    const world = await openCacheFirstWorld();
+    await plantIn(world, PLANTS.find(({ copyClass }) => copyClass === "corrupt")!);
+
+    const { after } = await world.repairer.repair("user:1", { strategy: "store", dryRun: false });
+
+    expect(after).toMatchObject({ copyClass: "ok", shadow: { value: "edited" } });
+  });
+
+  it("changes nothing in a dry run and tells the same plan", async () => {
+    for (const plant of PLANTS) {
+      const world = await openCacheFirstWorld();
+      await plantIn(world, plant);
+
+      const dry = await world.repairer.repair("user:1", { strategy: "auto", dryRun: true });
+
+      const wet = await world.repairer.repair("user:1", auto);
+      expect(dry.after).toBeNull();
+      expect({ ...wet, before: wet.before.copyClass, after: null }).toEqual({
+        ...dry,
+        before: dry.before.copyClass,
+      });
+    }
+  });
+
+  it("touches no key of another type and says so", async () => {
+    const { repairer, redis } = await openInStep();
+    redis.putOther("user:1", "list");
+
+    for (const strategy of ["auto", "cache", "store", "newest"] as const) {
+      const { action, cause } = await repairer.repair("user:1", { strategy, dryRun: false });
+      expect(action).toBe("none");
+      expect(cause).toContain("another program");
+    }
+    expect(redis.value("user:1")?.type).toBe("list");
+  });
+
+  it("refuses to adopt bytes that are no text", async () => {
+    const { repairer, redis } = await openInStep();
+    redis.set("user:1", Buffer.from([0xff, 0xfe]));
+
+    await expect(repairer.repair("user:1", auto)).rejects.toMatchObject({ code: "VALUE_NOT_TEXT" });
+  });
+
+  it("refuses keys that nobody may write", async () => {
+    const { repairer } = await openCacheFirstWorld();
+
+    await expect(repairer.repair("lockstep:m:x", auto)).rejects.toMatchObject({
+      code: "KEY_RESERVED",
+    });
+    await expect(repairer.repair("", auto)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+
+  it("says KEY_IN_MOTION while another holds the lease that a key without meta needs", async () => {
+    const { repairer, redis, past } = await openInStep();
+    redis.metas.delete("user:1");
+    redis.set("user:1", "foreign");
+    await past.cache.takeLease("user:1");
+
+    await expect(repairer.repair("user:1", auto)).rejects.toMatchObject({ code: "KEY_IN_MOTION" });
+  });
+
+  describe("the TTL that an adopted value gets", () => {
+    async function adopted(change: (world: CacheFirstWorld) => void) {
+      const world = await openCacheFirstWorld();
+      const written = await world.past.cache.write({
+        ...commandOf("user:1"),
+        ttlMs: 60_000,
+      });
+      if (written.outcome !== "written") throw new Error("The write was refused.");
+      await world.past.store.applyNewer([written.entry], "ASYNC_THREAD");
+      await world.past.cache.acknowledge([written.entry]);
+      change(world);
+      await world.repairer.repair("user:1", auto);
+      return (await world.past.store.get("user:1"))?.expiresAtMs;
+    }
+
+    it("is none where the other program's SET took it away", async () => {
+      expect(await adopted(({ redis }) => redis.set("user:1", "foreign"))).toBeNull();
+    });
+
+    it("is the other program's where it set one", async () => {
+      const start = Date.UTC(2026, 0, 1);
+
+      const expiresAtMs = await adopted(({ redis }) =>
+        redis.set("user:1", "foreign", { ttlMs: 5000 }),
+      );
+
+      expect(expiresAtMs).toBe(start + 5000);
+    });
+
+    it("is the value's own where the bytes changed under it", async () => {
+      const start = Date.UTC(2026, 0, 1);
+
+      const expiresAtMs = await adopted(({ redis }) => {
+        redis.append("user:1", " and more");
+      });
+
+      expect(expiresAtMs).toBe(start + 60_000);
+    });
+
+    it("is none where only the residency has a deadline", async () => {
+      const world = await openCacheFirstWorld({ maxmemoryPolicy: "volatile-lru" });
+      const writer = new ScriptedWriter(world, "user:1");
+      await writer.run(writer.direct("first"));
+      const residentMs = world.redis.ttlMs("value", "user:1");
+      world.redis.append("user:1", " and more");
+
+      await world.repairer.repair("user:1", auto);
+
+      expect(residentMs).not.toBeNull();
+      expect(await world.past.store.get("user:1")).toMatchObject({
+        value: "first and more",
+        expiresAtMs: null,
+      });
+    });
+  });
+
+  describe("undo", () => {
+    it("brings back what a removal took away", async () => {
+      const { repairer, redis } = await openInStep();
+      redis.del("user:1");
+
+      const { action, undo } = await repairer.repair("user:1", auto);
+
+      expect([action, undo]).toEqual(["remove", { value: "first", ttlMs: null }]);
+    });
+
+    it("brings back the stored value that the cached one replaced", async () => {
+      const { repairer, redis } = await openInStep();
+      redis.set("user:1", "foreign");
+
+      const { action, undo } = await repairer.repair("user:1", auto);
+
+      expect([action, undo]).toEqual(["follow_cache", { value: "first", ttlMs: null }]);
+    });
+
+    it("brings back the cached value that the stored one replaced", async () => {
+      const { repairer, redis } = await openInStep();
+      redis.set("user:1", "foreign");
+
+      const { action, undo } = await repairer.repair("user:1", {
+        strategy: "store",
+        dryRun: false,
+      });
+
+      expect([action, undo]).toEqual(["follow_store", { value: "foreign", ttlMs: null }]);
+    });
+
+    it("brings back a write that only the outbox held", async () => {
+      const world = await openCacheFirstWorld({ maxmemoryPolicy: "allkeys-lru" });
+      await world.past.outbox.append([entryOf({ key: "user:1", value: "in the outbox" })]);
+      const wanted = { strategy: "cache", dryRun: true } as const;
+
+      const { action, undo } = await runThrough(
+        world.clock,
+        world.repairer.repair("user:1", wanted),
+      );
+
+      expect([action, undo?.value]).toEqual(["remove", "in the outbox"]);
+    });
+
+    it("is nothing where nothing was taken", async () => {
+      const { repairer, database } = await openInStep();
+      database.query("DELETE FROM kvshadow").run();
+
+      expect(await repairer.repair("user:1", auto)).toMatchObject({
+        action: "project",
+        undo: null,
+      });
+    });
+  });
+});
+
+function commandOf(key: string) {
+  const { value, hash, sessionId, interactionId } = entryOf({ key, value: "first" });
+  return { op: "set", key, value: value!, hash, ttlMs: null, sessionId, interactionId } as const;
+}
