@@ -33,7 +33,7 @@ export function storeFirstSide({
       onEvent,
       syncTimeoutMs,
     }),
-    reads: new StoreFirstReadPath(cache, authority, clock),
+    reads: new StoreFirstReadPath({ cache, authority, clock, storeLimitMs: syncTimeoutMs }),
     acknowledge: nothingToAcknowledge,
     sweep: undefined,
     repairSteps: new StoreFirstRepair({ cache, store, outbox, authority }),

@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { type Entry, isDead, isExpired, newestOf } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import { readWithin } from "../store/read-within.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { ReadAnswer, ReadPath } from "./read-path.ts";
 import type { Durability } from "./write-path.ts";
@@ -22,6 +23,7 @@ export class CacheFirstReadPath implements ReadPath {
   readonly #outbox: OutboxPort;
   readonly #clock: Clock;
   readonly #readThrough: boolean;
+  readonly #storeLimitMs: number;
 
   constructor(parts: {
     readonly cache: CacheAuthorityPort;
@@ -29,12 +31,15 @@ export class CacheFirstReadPath implements ReadPath {
     readonly outbox: OutboxPort;
     readonly clock: Clock;
     readonly readThrough: boolean;
+    /** How long the store may take to answer a read, milliseconds. */
+    readonly storeLimitMs: number;
   }) {
     this.#cache = parts.cache;
     this.#store = parts.store;
     this.#outbox = parts.outbox;
     this.#clock = parts.clock;
     this.#readThrough = parts.readThrough;
+    this.#storeLimitMs = parts.storeLimitMs;
   }
 
   async read(key: string): Promise<ReadAnswer> {
@@ -139,21 +144,28 @@ export class CacheFirstReadPath implements ReadPath {
 
   /** Unpinned, a write may live in the outbox alone; pinned, its value is still in the cache and this is never asked. */
   async #newest(key: string): Promise<{ entry: Entry | undefined; from: "shadow" | "outbox" }> {
-    if (this.#cache.policy?.pinned !== true) {
-      const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
-      const shadow = await this.#store.get(key);
-      const newest = newestOf(events.map((event) => event.entry));
-      if (newest !== undefined && (shadow === undefined || newest.version > shadow.version)) {
-        return { entry: newest, from: "outbox" };
-      }
-      return { entry: shadow, from: "shadow" };
+    if (this.#cache.policy?.pinned === true)
+      return { entry: await this.#shadow(key), from: "shadow" };
+    const events = await this.#bounded(this.#outbox.unprocessedOf([key]));
+    const shadow = await this.#shadow(key);
+    const newest = newestOf((events.get(key) ?? []).map((event) => event.entry));
+    if (newest !== undefined && (shadow === undefined || newest.version > shadow.version)) {
+      return { entry: newest, from: "outbox" };
     }
-    return { entry: await this.#store.get(key), from: "shadow" };
+    return { entry: shadow, from: "shadow" };
+  }
+
+  #shadow(key: string): Promise<Entry | undefined> {
+    return this.#bounded(this.#store.get(key));
+  }
+
+  #bounded<T>(read: Promise<T>): Promise<T> {
+    return readWithin(this.#clock, this.#storeLimitMs, read);
   }
 
   async #shadowOrNothing(key: string): Promise<Entry | undefined> {
     try {
-      return await this.#store.get(key);
+      return await this.#shadow(key);
     } catch (error) {
       if (LockstepError.codeOf(error) !== "STORE_UNAVAILABLE") throw error;
       return undefined;

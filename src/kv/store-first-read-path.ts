@@ -1,6 +1,7 @@
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Entry, isDead } from "../model/entry.ts";
+import { readWithin } from "../store/read-within.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import { keepCopy } from "./keep-copy.ts";
 import type { ReadAnswer, ReadPath } from "./read-path.ts";
@@ -15,10 +16,19 @@ export class StoreFirstReadPath implements ReadPath {
   readonly #authority: StoreAuthorityPort;
   readonly #clock: Clock;
 
-  constructor(cache: CopyCachePort, authority: StoreAuthorityPort, clock: Clock) {
-    this.#cache = cache;
-    this.#authority = authority;
-    this.#clock = clock;
+  readonly #storeLimitMs: number;
+
+  /** `storeLimitMs`: how long the store may take to answer a read. */
+  constructor(parts: {
+    readonly cache: CopyCachePort;
+    readonly authority: StoreAuthorityPort;
+    readonly clock: Clock;
+    readonly storeLimitMs: number;
+  }) {
+    this.#cache = parts.cache;
+    this.#authority = parts.authority;
+    this.#clock = parts.clock;
+    this.#storeLimitMs = parts.storeLimitMs;
   }
 
   async read(key: string): Promise<ReadAnswer> {
@@ -27,9 +37,10 @@ export class StoreFirstReadPath implements ReadPath {
     if (copy !== undefined && stamp !== undefined && copy.stamp === stamp) {
       return this.#answer(copy.entry, "cache", null);
     }
-    const current = await this.#authority.current(key, (loaded, stampThen) =>
+    const load = this.#authority.current(key, (loaded, stampThen) =>
       keepCopy(this.#cache, key, loaded, stampThen),
     );
+    const current = await readWithin(this.#clock, this.#storeLimitMs, load);
     if (current === undefined) return { found: false, source: "store" };
     return this.#answer(current.entry, "store", current.from);
   }

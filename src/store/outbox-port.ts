@@ -12,7 +12,8 @@ export interface OutboxEvent {
  * Events in the store that the projector has not applied yet. Applying one twice, late or out of order does no
  * harm, because the shadow only takes newer versions; so a lease that runs out merely repeats work.
  *
- * Every method may fail with STORE_UNAVAILABLE.
+ * Every method may fail with STORE_UNAVAILABLE. Only {@link OutboxPort.append} may also fail with UNKNOWN_OUTCOME: the
+ * answer was lost, and the events may have been appended.
  */
 export interface OutboxPort {
   /** Adds one unprocessed event for each entry. Resolves when all of them are durable. */

@@ -5,7 +5,8 @@ import type { Version } from "../model/version.ts";
  * The durable side: one shadow row per key. Writes are monotone (only a newer version changes a row),
  * so repeating or reordering them is harmless.
  *
- * Every method may fail with STORE_UNAVAILABLE, and with nothing else that a caller has to expect.
+ * Every method may fail with STORE_UNAVAILABLE: what it was to change has surely not been changed. Only
+ * {@link StorePort.applyNewer} may also fail with UNKNOWN_OUTCOME: the answer was lost.
  */
 export interface StorePort {
   readonly kind: "sqlite" | "mongodb";

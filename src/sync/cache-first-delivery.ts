@@ -1,7 +1,7 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { Route } from "../kv/write-path.ts";
 import type { Clock } from "../lib/clock.ts";
-import { within } from "../lib/deadline.ts";
+import { type Bounded, within } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import type { Entry, SyncMethod } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
@@ -54,7 +54,7 @@ export class CacheFirstDelivery {
   async #pinned(entry: Entry, route: Route): Promise<Delivered> {
     if (route === "event") {
       const appended = await this.#append(entry);
-      return { method: "EVENT_BASED", durable: appended === "done" ? "outbox" : "journal" };
+      return { method: "EVENT_BASED", durable: appended.outcome === "done" ? "outbox" : "journal" };
     }
     const landed = await this.#applyDirect(
       entry,
@@ -72,7 +72,7 @@ export class CacheFirstDelivery {
   }
 
   async #unpinned(entry: Entry, route: Route): Promise<Delivered> {
-    let timedOut = false;
+    let mayHaveLanded = false;
     if (route === "direct") {
       const landed = await this.#applyDirect(
         entry,
@@ -82,18 +82,18 @@ export class CacheFirstDelivery {
         await this.#tell(() => this.#parts.cache.settle(entry.key, landed.value));
         return { method: "ASYNC_THREAD", durable: "shadow" };
       }
-      timedOut = landed.outcome === "timed_out";
+      mayHaveLanded = isUnclear(landed);
     }
     const appended = await this.#append(entry, () => void this.#settleLate(entry, entry.version));
-    if (appended === "done") {
+    if (appended.outcome === "done") {
       await this.#tell(() => this.#parts.cache.settle(entry.key, entry.version));
       return { method: "EVENT_BASED", durable: "outbox" };
     }
     await this.#tell(() => this.#parts.cache.withdraw(entry.key, entry.version));
-    if (timedOut || appended === "timed_out") {
+    if (mayHaveLanded || isUnclear(appended)) {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
-        "The store did not answer in time, and the cache may not hold the write alone.",
+        "The store's answer did not come, and the cache may not hold the write alone.",
       );
     }
     throw new LockstepError(
@@ -115,7 +115,7 @@ export class CacheFirstDelivery {
     return landed;
   }
 
-  async #append(entry: Entry, onLate?: () => void): Promise<"done" | "failed" | "timed_out"> {
+  async #append(entry: Entry, onLate?: () => void): Promise<Bounded<void>> {
     const { outbox, circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
     const appended = await circuit.run(async () => {
       const work = outbox.append([entry]);
@@ -126,7 +126,7 @@ export class CacheFirstDelivery {
     if (appended.outcome === "done") onEvent();
     if (appended.outcome === "failed")
       log.debug({ err: appended.error, key: entry.key }, "Outbox append failed");
-    return appended.outcome;
+    return appended;
   }
 
   /**
@@ -174,4 +174,10 @@ export class CacheFirstDelivery {
       );
     }
   }
+}
+
+/** Whether the step may have been taken although nobody said so. */
+function isUnclear(answer: Bounded<unknown>): boolean {
+  if (answer.outcome === "failed") return LockstepError.codeOf(answer.error) === "UNKNOWN_OUTCOME";
+  return answer.outcome === "timed_out";
 }

@@ -135,6 +135,34 @@ describeWith(["mongodb"], "MongoDB that does not answer", () => {
       },
     );
 
+    it("tells that it is not known whether an event was appended", async () => {
+      const servers = await start({ replicaSet: 0 });
+      const proxy = await BreakableProxy.to(servers.uri);
+      closers.push(() => proxy.close());
+      const { store, outbox } = open(`mongodb://127.0.0.1:${proxy.port}/cut`);
+      await store.ping();
+
+      proxy.cutAfter(["insert", "outbox"]);
+      const { code } = await failureOf(() => outbox.append([entryOf()]));
+
+      expect(code).toBe("UNKNOWN_OUTCOME");
+      expect(await outbox.countUnprocessed()).toBe(1);
+    });
+
+    it("repeats an upsert whose answer was lost, since that changes nothing", async () => {
+      const servers = await start({ replicaSet: 0 });
+      const proxy = await BreakableProxy.to(servers.uri);
+      closers.push(() => proxy.close());
+      const { store } = open(`mongodb://127.0.0.1:${proxy.port}/cut`);
+      await store.ping();
+
+      proxy.cutAfter(["update", "kvshadow"]);
+      const versions = await store.applyNewer([entryOf()], "ASYNC_THREAD");
+
+      expect(proxy.cuts).toBe(1);
+      expect(versions.get("user:1")).toBe(versionNo(1));
+    });
+
     it("can be closed while an answer is awaited", async () => {
       const servers = await start({ replicaSet: 0 });
       const proxy = await BreakableProxy.to(servers.uri);

@@ -110,7 +110,7 @@ export async function openCacheFirstWorld({
     sweep,
     looker,
     writes: new CacheFirstWritePath({ ...ports, delivery, circuit, stats, clock, syncTimeoutMs }),
-    reads: new CacheFirstReadPath({ ...ports, clock, readThrough }),
+    reads: new CacheFirstReadPath({ ...ports, clock, readThrough, storeLimitMs: syncTimeoutMs }),
     repairer: new Repairer(looker, new CacheFirstRepair({ ...ports, delivery, acknowledge }), 1024),
     projector: new Projector({
       ...ports,

@@ -49,6 +49,6 @@ export async function openStoreFirstWorld(
     stats,
     events,
     writes,
-    reads: new StoreFirstReadPath(cache, authority, clock),
+    reads: new StoreFirstReadPath({ cache, authority, clock, storeLimitMs: SYNC_TIMEOUT_MS }),
   };
 }

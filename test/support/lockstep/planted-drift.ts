@@ -84,8 +84,13 @@ export class Gardener {
       client.exists(`lockstep:l:${key}`),
       this.backends.rowOf(key),
     ]);
-    return { value: value?.toString("hex"), meta: meta?.toString("hex"), marker, lease, row };
+    return { value: hexOf(value), meta: hexOf(meta), marker, lease, row };
   }
+}
+
+/** ioredis says that there always is a Buffer. */
+function hexOf(dumped: Buffer | null): string | undefined {
+  return dumped?.toString("hex");
 }
 
 export const everyDrift: readonly PlantedDrift[] = [

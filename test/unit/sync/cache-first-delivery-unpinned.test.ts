@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { cacheDown, storeDown } from "../../support/builders.ts";
 import { SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
 import { openDeliveryWorld } from "../../support/delivery-world.ts";
@@ -69,6 +70,20 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
     expect(calls).toEqual(["store.applyNewer", "outbox.append", "onEvent", "cache.settle"]);
     expect(await places()).toMatchObject({ shadow: false, outbox: true, cached: true });
   });
+
+  it.each(["applyNewer", "append"] as const)(
+    "does not say that nothing was written when the answer to %s was lost",
+    async (lost) => {
+      const { deliver, steered } = await openWorld();
+      const answerLost: Steering = async () => {
+        throw new LockstepError("UNKNOWN_OUTCOME", "The connection broke.");
+      };
+      steered.store.on("applyNewer", lost === "applyNewer" ? answerLost : refused);
+      steered.outbox.on("append", lost === "append" ? answerLost : refused);
+
+      expect(await deliver("direct")).toBe("UNKNOWN_OUTCOME");
+    },
+  );
 
   it("goes to the outbox when the store does not answer, and settles a late landing again", async () => {
     const { deliver, places, steered, clock, calls } = await openWorld();

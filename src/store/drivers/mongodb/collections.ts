@@ -16,7 +16,7 @@ export interface LeaseDocument {
 
 /** `kvshadow` and `outbox` are read by people; the others carry our name, since the database may hold more than us. */
 export const SHADOW = "kvshadow";
-const OUTBOX = "outbox";
+export const OUTBOX = "outbox";
 const STATE = "lockstep_state";
 const LEASES = "lockstep_leases";
 

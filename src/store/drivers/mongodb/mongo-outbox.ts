@@ -4,7 +4,8 @@ import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import type { Entry } from "../../../model/entry.ts";
 import type { OutboxEvent, OutboxPort } from "../../outbox-port.ts";
-import { outboxOf } from "./collections.ts";
+import { sendBulk, toBulks } from "./bulk.ts";
+import { OUTBOX, outboxOf } from "./collections.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import { decodeEvent, encodeEvent, type OutboxDocument, toObjectIds } from "./outbox-document.ts";
 import { msOrNull } from "./shadow-row.ts";
@@ -46,9 +47,11 @@ export class MongoOutbox implements OutboxPort {
     if (entries.length === 0) return;
     const nowMs = this.#clock.nowMs();
     const events = entries.map((entry) => encodeEvent(entry, nowMs));
-    await this.#connection.call("append events", (database) =>
-      outboxOf(database).insertMany(events),
-    );
+    for (const documents of toBulks(events, eventTextBytes)) {
+      await this.#connection.callOnce("append events", (database) =>
+        sendBulk(database, { insert: OUTBOX, documents }),
+      );
+    }
   }
 
   async claim(request: {
@@ -182,4 +185,8 @@ export class MongoOutbox implements OutboxPort {
 /** An index gives the events of one key in the order of their insertion, which stands within a millisecond. */
 function oldestFirst(documents: readonly OutboxDocument[]): readonly OutboxDocument[] {
   return documents.toSorted((one, other) => (msOrNull(one.ts) ?? 0) - (msOrNull(other.ts) ?? 0));
+}
+
+function eventTextBytes({ payload: { key, value } }: OutboxDocument): number {
+  return Buffer.byteLength(key) + Buffer.byteLength(value ?? "");
 }

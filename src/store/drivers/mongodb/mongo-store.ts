@@ -7,7 +7,7 @@ import { leasesOf, shadowOf } from "./collections.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
-import { toBulks, upsertNewer } from "./upsert-rows.ts";
+import { toRowBulks, upsertNewer } from "./upsert-rows.ts";
 
 /** A linearizable read waits for a majority, without a limit of its own for ever. */
 const LINEARIZABLE_MS = 2_000;
@@ -72,8 +72,8 @@ export class MongoStore implements StorePort {
     method: SyncMethod,
   ): Promise<ReadonlyMap<string, Version>> {
     const versions = new Map<string, Version>();
-    for (const bulk of toBulks(this.#toRows(entries, method))) {
-      const written = await this.#connection.call("write rows", (database) =>
+    for (const bulk of toRowBulks(this.#toRows(entries, method))) {
+      const written = await this.#connection.callOnce("write rows", (database) =>
         upsertNewer(database, bulk),
       );
       for (const [key, version] of written) versions.set(key, version);

@@ -1,0 +1,53 @@
+import mongoose, { type mongo } from "mongoose";
+
+/** More gain nothing (measured, replica set); the driver itself would split only at 100,000. */
+const BULK_ITEMS_MAX = 500;
+
+/** Half of the 16 MB that one message may have. */
+const BULK_BYTES_MAX = 8_000_000;
+
+/** What an item and its operation have beside their texts, rounded up. */
+const ITEM_OVERHEAD_BYTES = 1_000;
+
+/** Splits items into groups of a size that one bulk carries well; one that is large alone goes alone. `textBytes` counts an item's texts. */
+export function toBulks<T>(
+  items: readonly T[],
+  textBytes: (item: T) => number,
+): readonly (readonly T[])[] {
+  const bulks: T[][] = [];
+  let bulk: T[] = [];
+  let bulkBytes = 0;
+  for (const item of items) {
+    const itemBytes = ITEM_OVERHEAD_BYTES + textBytes(item);
+    const isFull = bulk.length === BULK_ITEMS_MAX || bulkBytes + itemBytes > BULK_BYTES_MAX;
+    if (bulk.length === 0 || isFull) {
+      bulk = [];
+      bulkBytes = 0;
+      bulks.push(bulk);
+    }
+    bulk.push(item);
+    bulkBytes += itemBytes;
+  }
+  return bulks;
+}
+
+/**
+ * Sends one unordered `update` or `insert` as a plain command, which the driver does not repeat by itself: its own
+ * repetition would hide whether the first attempt may have happened. Fails as the server refused the first item it refused.
+ */
+export async function sendBulk<Answer>(
+  database: mongo.Db,
+  command: mongo.Document,
+): Promise<Answer> {
+  const answer = await database.command({
+    ...command,
+    ordered: false,
+    // A plain command takes nothing over from the database object.
+    writeConcern: { w: "majority", j: true },
+  });
+  const { writeErrors: [refused] = [] } = answer as {
+    writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
+  };
+  if (refused === undefined) return answer as Answer;
+  throw new mongoose.mongo.MongoServerError({ message: refused.errmsg, code: refused.code });
+}

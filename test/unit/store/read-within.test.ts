@@ -1,0 +1,23 @@
+import { describe, expect, it } from "@jest/globals";
+import { readWithin } from "../../../src/store/read-within.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+describe("readWithin", () => {
+  it("hands on an answer and a failure as they are", async () => {
+    const clock = new ManualClock();
+    const failure = new Error("broken");
+
+    expect(await readWithin(clock, 100, Promise.resolve("row"))).toBe("row");
+    await expect(readWithin(clock, 100, Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  it("does not wait longer than its limit", async () => {
+    const clock = new ManualClock();
+    const read = readWithin(clock, 100, new Promise<never>(() => undefined));
+    const failure = expect(read).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+
+    await clock.advance(100);
+
+    await failure;
+  });
+});
