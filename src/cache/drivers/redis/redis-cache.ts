@@ -1,6 +1,5 @@
-import type { Redis } from "ioredis";
 import type { Random } from "../../../lib/random.ts";
-import { BUCKETS, bucketOf } from "../../../model/bucket.ts";
+import { BUCKETS } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import { epochOf, type Version } from "../../../model/version.ts";
@@ -16,11 +15,14 @@ import type {
   SettleOutcome,
 } from "../../cache-authority-port.ts";
 import type { CacheObservation, CachePage } from "../../cache-port.ts";
+import { eachByBucket } from "./each-by-bucket.ts";
 import { encodeIds, encodeMeta, hashBytes } from "./meta-codec.ts";
 import { decodeObservation } from "./observation.ts";
+import { PendingMarkers, type PendingPage } from "./pending-markers.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
 import { parseCursor, scanUserKeys } from "./redis-scan.ts";
+import { StoreBinding } from "./store-binding.ts";
 
 /** How long a reader may take from its look at the shadow to its fill. */
 const FILL_LEASE_MS = 3000;
@@ -39,11 +41,15 @@ export interface RedisCacheOptions {
 export class RedisCache implements CacheAuthorityPort {
   readonly kind = "redis";
   readonly #connection: RedisConnection;
+  readonly #binding: StoreBinding;
+  readonly #markers: PendingMarkers;
   readonly #random: Random;
   readonly #options: RedisCacheOptions;
 
   constructor(connection: RedisConnection, random: Random, options: RedisCacheOptions) {
     this.#connection = connection;
+    this.#binding = new StoreBinding(connection);
+    this.#markers = new PendingMarkers(connection);
     this.#random = random;
     this.#options = options;
   }
@@ -61,14 +67,14 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   bindStore(storeId: string | undefined): Promise<"bound" | "free"> {
-    return this.#connection.bindStore(storeId);
+    return this.#binding.bind(storeId);
   }
 
   async write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite> {
     const { meta, state, pending, lease } = sideKeys(command.key);
     const set = command.op === "set" ? command : undefined;
     const pinned = this.#pinned;
-    const [status, ...values] = await this.#connection.script(
+    const [status, ...values] = await this.#binding.script(
       "write",
       [command.key, meta, state, pending, lease],
       [
@@ -104,8 +110,8 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
-    return this.#eachByBucket(keys, async (bucket, batch) => {
-      const [, now, ...rows] = await this.#connection.script(
+    return eachByBucket(keys, async (bucket, batch) => {
+      const [, now, ...rows] = await this.#binding.script(
         "observe",
         [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
         [],
@@ -116,8 +122,8 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
-    return this.#eachByBucket(keys, async (bucket, batch) => {
-      const [, ...ttls] = await this.#connection.script(
+    return eachByBucket(keys, async (bucket, batch) => {
+      const [, ...ttls] = await this.#binding.script(
         "ttl",
         [stateKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
         [],
@@ -128,8 +134,8 @@ export class RedisCache implements CacheAuthorityPort {
 
   async acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]> {
     const versions = new Map(acks.map(({ key, version }) => [key, version]));
-    return this.#eachByBucket([...versions.keys()], async (bucket, batch) => {
-      const [, ...answers] = await this.#connection.script(
+    return eachByBucket([...versions.keys()], async (bucket, batch) => {
+      const [, ...answers] = await this.#binding.script(
         "acknowledge",
         [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
         [
@@ -153,7 +159,7 @@ export class RedisCache implements CacheAuthorityPort {
   async takeLease(key: string): Promise<string | undefined> {
     const token = this.#random.hex(8);
     const { state } = sideKeys(key);
-    const [status] = await this.#connection.script(
+    const [status] = await this.#binding.script(
       "lease",
       [state, leaseKey(key)],
       [token, String(FILL_LEASE_MS)],
@@ -171,7 +177,7 @@ export class RedisCache implements CacheAuthorityPort {
 
   async drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved"> {
     const { meta, state, pending } = sideKeys(seen.key);
-    const [status] = await this.#connection.script(
+    const [status] = await this.#binding.script(
       "drop",
       [seen.key, meta, state, pending],
       [what, ...seenArgs(seen)],
@@ -179,36 +185,12 @@ export class RedisCache implements CacheAuthorityPort {
     return status === "DROPPED" ? "dropped" : "moved";
   }
 
-  async pendingOlderThan(page: {
-    ageMs: number;
-    limit: number;
-    offset?: number;
-  }): Promise<readonly string[]> {
-    const end = (page.offset ?? 0) + page.limit;
-    const before = await this.#markersBefore(page.ageMs);
-    // Keys spread evenly over the buckets: somewhat more than each one's share nearly always holds the oldest of all.
-    for (let share = Math.ceil((end / BUCKETS) * 1.5) + 8; ; share *= BUCKETS) {
-      const found = await this.#onEachBucket("pending", async (client, pending) =>
-        pairs(await client.zrangebyscore(pending, "-inf", before, "WITHSCORES", "LIMIT", 0, share)),
-      );
-      const oldest = found
-        .flat()
-        .sort((a, b) => a.score - b.score)
-        .slice(0, end);
-      const cut = (oldest.length < end ? undefined : oldest.at(-1)?.score) ?? Infinity;
-      // Whoever gave its whole share has more, which is older than the cut only if its last one is.
-      if (found.every((given) => given.length < share || (given.at(-1)?.score ?? 0) >= cut)) {
-        return oldest.slice(page.offset ?? 0).map(({ member }) => member);
-      }
-    }
+  pendingOlderThan(page: PendingPage): Promise<readonly string[]> {
+    return this.#markers.oldest(page);
   }
 
-  async countPending(olderThanMs: number): Promise<number> {
-    const before = await this.#markersBefore(olderThanMs);
-    const counts = await this.#onEachBucket("pending count", (client, pending) =>
-      client.zcount(pending, "-inf", before),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
+  countPending(olderThanMs: number): Promise<number> {
+    return this.#markers.count(olderThanMs);
   }
 
   async scan(page: { prefix?: string; cursor?: string; limit: number }): Promise<CachePage> {
@@ -256,52 +238,9 @@ export class RedisCache implements CacheAuthorityPort {
     return residencyMs === undefined ? "" : String(residencyMs);
   }
 
-  /** The score below which a marker is older than `ageMs`, by the server's clock; the zeroth age means all. */
-  async #markersBefore(ageMs: number): Promise<number | "+inf"> {
-    if (ageMs <= 0) return "+inf";
-    const [seconds, micros] = await this.#connection.command("time", (client) => client.time());
-    return Number(seconds) * 1_000_000 + Number(micros) - ageMs * 1000;
-  }
-
-  #onEachBucket<T>(
-    name: string,
-    ask: (client: Redis, pending: string) => Promise<T>,
-  ): Promise<T[]> {
-    return this.#connection.command(name, (client) =>
-      Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => ask(client, pendingKey(bucket)))),
-    );
-  }
-
-  /** Runs one script for each bucket among the keys (a script may only touch keys that live together); answers in the order asked. */
-  async #eachByBucket<T>(
-    keys: readonly string[],
-    run: (bucket: number, batch: readonly string[]) => Promise<readonly T[]>,
-  ): Promise<readonly T[]> {
-    const places = new Map<number, number[]>();
-    keys.forEach((key, place) => {
-      const bucket = bucketOf(key);
-      const group = places.get(bucket);
-      if (group === undefined) places.set(bucket, [place]);
-      else group.push(place);
-    });
-    const answers: T[] = [];
-    await Promise.all(
-      [...places].map(async ([bucket, group]) => {
-        const batch = await run(
-          bucket,
-          group.map((place) => keys[place] as string),
-        );
-        group.forEach((place, i) => {
-          answers[place] = batch[i] as T;
-        });
-      }),
-    );
-    return answers;
-  }
-
   async #settle(how: "settle" | "withdraw", key: string, version: Version): Promise<string> {
     const { meta, state, lease } = sideKeys(key);
-    const [outcome] = await this.#connection.script(
+    const [outcome] = await this.#binding.script(
       "settle",
       [key, meta, state, lease],
       [how, version, this.#residency, String(this.#options.graceMs)],
@@ -312,7 +251,7 @@ export class RedisCache implements CacheAuthorityPort {
   async #fill(entry: Entry, token: string, form: "" | "stamp"): Promise<boolean> {
     if (entry.value === null) return false;
     const { meta, state, pending, lease } = sideKeys(entry.key);
-    const [status] = await this.#connection.script(
+    const [status] = await this.#binding.script(
       "fill",
       [entry.key, meta, state, pending, lease],
       [
@@ -362,12 +301,4 @@ function wrongType(key: string, type: string): LockstepError {
     "KEY_WRONG_TYPE",
     `The key ${JSON.stringify(key)} holds a Redis ${type}, not a string.`,
   );
-}
-
-function pairs(flat: readonly string[]): { member: string; score: number }[] {
-  const found: { member: string; score: number }[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    found.push({ member: flat[i] as string, score: Number(flat[i + 1]) });
-  }
-  return found;
 }

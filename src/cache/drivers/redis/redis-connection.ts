@@ -1,8 +1,6 @@
 import { Redis } from "ioredis";
 import type { Log } from "../../../lib/log.ts";
-import { BUCKETS } from "../../../model/bucket.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { FIRST_EPOCH } from "../../../model/version.ts";
 import type { CachePolicy } from "../../cache-authority-port.ts";
 import { EvictionWatch } from "./eviction-watch.ts";
 import {
@@ -13,7 +11,6 @@ import {
   mayHaveRun,
   reasonOf,
 } from "./redis-errors.ts";
-import { stateKey } from "./redis-keys.ts";
 import { parseInfo, policyOf } from "./redis-policy.ts";
 import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
 
@@ -24,13 +21,11 @@ export interface RedisConnectionOptions {
   readonly log: Log;
 }
 
-const ALL_BUCKETS = [0, ...Array.from({ length: BUCKETS - 1 }, (_, i) => i + 1)] as const;
-
 /** What a script answered: its first word, then its values. */
 export type ScriptReply = readonly [status: string, ...values: unknown[]];
 
 /**
- * One connection, its scripts and the store it is bound to. Commands are never resent by the client and never queued
+ * One connection and the server at its other end. Commands are never resent by the client and never queued
  * while the server is away: a write that is sent twice would be minted twice, and one that waits would outlive its
  * caller's patience.
  */
@@ -40,8 +35,6 @@ export class RedisConnection {
   #policy: CachePolicy | undefined;
   #info: ReadonlyMap<string, string> = new Map();
   readonly #evictions = new EvictionWatch();
-  #storeId: string | undefined;
-  #mismatch: LockstepError | undefined;
   #connecting: Promise<void> | undefined;
   /** Why there is no connection, in the server's or the system's words. */
   #trouble: string | undefined;
@@ -91,9 +84,21 @@ export class RedisConnection {
     return this.#evictions.neverEvicted;
   }
 
+  /** Connects on first use; afterwards the client reconnects by itself, and a call meanwhile fails at once. Error: CACHE_UNAVAILABLE. */
+  async connect(): Promise<void> {
+    if (this.#client.status === "ready") return;
+    if (this.#client.status === "wait") {
+      this.#connecting = this.#client.connect();
+      // The failure is met by whoever waits below; this keeps it from counting as unhandled meanwhile.
+      this.#connecting.catch(() => undefined);
+    }
+    const connecting = this.#connecting;
+    if (connecting !== undefined) await this.call("connect", () => connecting);
+  }
+
   /** Asks the server how it is set up. Error: CACHE_UNAVAILABLE. */
   async refreshPolicy(): Promise<CachePolicy> {
-    await this.#connected();
+    await this.connect();
     await this.#selectDatabase();
     this.#info = parseInfo((await this.#unlessHidden("INFO", (client) => client.info())) ?? "");
     this.#evictions.see(this.#info);
@@ -105,50 +110,30 @@ export class RedisConnection {
 
   /** Runs a plain command; a failure of the connection or the server becomes CACHE_UNAVAILABLE. */
   async command<T>(name: string, send: (client: Redis) => Promise<T>): Promise<T> {
-    await this.#connected();
+    await this.connect();
     return this.call(name, () => send(this.#client));
   }
 
-  /**
-   * Runs a script. One that the server does not know is loaded and run again: NOSCRIPT comes before anything is
-   * touched. A bucket without state (a flushed Redis) is bound again to the same store.
-   */
-  async script(
+  /** Runs a script; one that the server does not know is loaded and run again: NOSCRIPT comes before anything is touched. */
+  async evalsha(
     name: ScriptName,
     keys: readonly string[],
     args: readonly (string | Buffer)[],
   ): Promise<ScriptReply> {
-    await this.#connected();
-    const storeId = this.#boundStore();
-    const reply = await this.#evalsha(name, keys, [storeId, ...args]);
-    if (reply[0] !== "FENCED") return reply;
-    await this.bindStore(storeId);
-    const second = await this.#evalsha(name, keys, [storeId, ...args]);
-    if (second[0] === "FENCED") {
-      throw new LockstepError(
-        "CACHE_UNAVAILABLE",
-        "Redis lost its state again while the call ran.",
-      );
-    }
-    return second;
-  }
-
-  /**
-   * Ties every bucket to this store, or, without an id (the store does not answer yet), finds the store that this
-   * Redis is already tied to. Answers whether a store is known now. Error: STORE_MISMATCH.
-   */
-  async bindStore(storeId: string | undefined): Promise<"bound" | "free"> {
-    await this.#connected();
-    if (this.#policy === undefined) await this.refreshPolicy();
-    const named = await this.#storesOf(ALL_BUCKETS, "");
-    const wanted = storeId ?? named.find((id) => id !== undefined);
-    if (wanted !== undefined) {
-      this.#refuseOthers(named, wanted);
-      if (named.includes(undefined)) await this.#claim(wanted);
-    }
-    this.#mismatch = undefined;
-    this.#storeId = wanted;
-    return wanted === undefined ? "free" : "bound";
+    await this.connect();
+    const { sha, text } = SCRIPTS[name];
+    const run = () => this.#client.callBuffer("EVALSHA", sha, keys.length, ...keys, ...args);
+    const reply = await this.call(name, async () => {
+      try {
+        return await run();
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        await this.#client.script("LOAD", text);
+        return run();
+      }
+    });
+    const [status, ...values] = reply as [Buffer, ...unknown[]];
+    return [status.toString(), ...values];
   }
 
   async close(): Promise<void> {
@@ -172,81 +157,6 @@ export class RedisConnection {
         { cause: error, ...(isOutOfMemory(error) ? { hint: FULL_HINT } : {}) },
       );
     }
-  }
-
-  async #evalsha(
-    name: ScriptName,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
-  ): Promise<ScriptReply> {
-    const { sha, text } = SCRIPTS[name];
-    const run = () => this.#client.callBuffer("EVALSHA", sha, keys.length, ...keys, ...args);
-    const reply = await this.call(name, async () => {
-      try {
-        return await run();
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-        await this.#client.script("LOAD", text);
-        return run();
-      }
-    });
-    const [status, ...values] = reply as [Buffer, ...unknown[]];
-    return [status.toString(), ...values];
-  }
-
-  /** The first bucket decides between two stores that come at once: only its winner goes on to the others. */
-  async #claim(storeId: string): Promise<void> {
-    // The states name the run of this server, which may have been restarted since it was last asked.
-    await this.refreshPolicy();
-    const [first, ...others] = ALL_BUCKETS;
-    this.#refuseOthers(await this.#storesOf([first], storeId), storeId);
-    this.#refuseOthers(await this.#storesOf(others, storeId), storeId);
-  }
-
-  /** The store that each of the buckets is tied to; with an id, free ones are tied to it first. */
-  #storesOf(buckets: readonly number[], claimFor: string): Promise<(string | undefined)[]> {
-    const epoch = String(FIRST_EPOCH).padStart(8, "0");
-    const runId = this.#info.get("run_id") ?? "";
-    return Promise.all(
-      buckets.map(async (bucket) => {
-        const reply = await this.#evalsha("bind", [stateKey(bucket)], [claimFor, epoch, runId]);
-        return reply[0] === "BOUND" ? String(reply[1]) : undefined;
-      }),
-    );
-  }
-
-  #refuseOthers(named: readonly (string | undefined)[], wanted: string): void {
-    const other = named.find((id) => id !== undefined && id !== wanted);
-    if (other === undefined) return;
-    this.#storeId = undefined;
-    this.#mismatch = new LockstepError(
-      "STORE_MISMATCH",
-      `This Redis is kept in step with the store ${other}, not with ${wanted}.`,
-    );
-    throw this.#mismatch;
-  }
-
-  #boundStore(): string {
-    if (this.#mismatch !== undefined) throw this.#mismatch;
-    if (this.#storeId === undefined) {
-      throw new LockstepError(
-        "STORE_UNAVAILABLE",
-        "This Redis is new, and the store that it will be kept in step with has not answered yet.",
-      );
-    }
-    return this.#storeId;
-  }
-
-  /** Connects on first use; afterwards the client reconnects by itself, and a call meanwhile fails at once. */
-  async #connected(): Promise<void> {
-    if (this.#client.status === "ready") return;
-    if (this.#client.status === "wait") {
-      this.#connecting = this.#client.connect();
-      // The failure is met by whoever waits below; this keeps it from counting as unhandled meanwhile.
-      this.#connecting.catch(() => undefined);
-    }
-    const connecting = this.#connecting;
-    if (connecting !== undefined) await this.call("connect", () => connecting);
   }
 
   /** The client goes on in database 0 where the one of its URL does not exist. */
