@@ -72,6 +72,10 @@ export class CacheFirstDelivery {
   }
 
   async #unpinned(entry: Entry, route: Route): Promise<Delivered> {
+    // What the store has not used of the call's time is the cache's: a write that is durable should not become unknown
+    // because this process or Redis stood still for a moment.
+    const { clock, syncTimeoutMs } = this.#parts;
+    const deadlineMs = clock.monotonicMs() + 2 * syncTimeoutMs + TELL_LIMIT_MS;
     let mayHaveLanded = false;
     if (route === "direct") {
       const landed = await this.#applyDirect(
@@ -79,17 +83,17 @@ export class CacheFirstDelivery {
         (version) => void this.#settleLate(entry, version),
       );
       if (landed.outcome === "done") {
-        await this.#tell(() => this.#parts.cache.settle(entry.key, landed.value));
+        await this.#tell(deadlineMs, () => this.#parts.cache.settle(entry.key, landed.value));
         return { method: "ASYNC_THREAD", durable: "shadow" };
       }
       mayHaveLanded = isUnclear(landed);
     }
     const appended = await this.#append(entry, () => void this.#settleLate(entry, entry.version));
     if (appended.outcome === "done") {
-      await this.#tell(() => this.#parts.cache.settle(entry.key, entry.version));
+      await this.#tell(deadlineMs, () => this.#parts.cache.settle(entry.key, entry.version));
       return { method: "EVENT_BASED", durable: "outbox" };
     }
-    await this.#tell(() => this.#parts.cache.withdraw(entry.key, entry.version));
+    await this.#tell(deadlineMs, () => this.#parts.cache.withdraw(entry.key, entry.version));
     if (mayHaveLanded || isUnclear(appended)) {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
@@ -153,8 +157,9 @@ export class CacheFirstDelivery {
    * Unpinned: the cache must hear of it before the caller does, or a reader could fill what it read of the shadow
    * earlier. A cache that cannot be told leaves the caller with an unknown outcome.
    */
-  async #tell(step: () => Promise<unknown>): Promise<void> {
-    const told = await within(this.#parts.clock, TELL_LIMIT_MS, step());
+  async #tell(deadlineMs: number, step: () => Promise<unknown>): Promise<void> {
+    const { clock } = this.#parts;
+    const told = await within(clock, deadlineMs - clock.monotonicMs(), step());
     if (told.outcome === "done") return;
     throw new LockstepError(
       "UNKNOWN_OUTCOME",

@@ -48,7 +48,7 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
 
   it.each([
     ["refuses", silentCache, 0],
-    ["does not answer", unanswered, TELL_MS],
+    ["does not answer", unanswered, 2 * SYNC_TIMEOUT_MS + TELL_MS],
   ])("does not know the outcome when the cache %s to be settled", async (_how, settle, limitMs) => {
     const { deliver, places, steered, clock } = await openWorld();
     steered.cache.on("settle", settle);
