@@ -78,6 +78,7 @@ async function composeAround(
     backlog,
     clock,
     mode: config.syncMode,
+    hasEventPath: side.writes.hasEventPath,
     thresholds: {
       poolRatio: config.loadPoolRatio,
       queued: config.loadQueued,

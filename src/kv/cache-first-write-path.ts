@@ -11,6 +11,7 @@ import type { Route, WritePath, WriteReceipt } from "./write-path.ts";
 
 /** Redis decides and mints; the store follows before the caller is told, or the journal or the outbox holds the write. */
 export class CacheFirstWritePath implements WritePath {
+  readonly hasEventPath = true;
   readonly #cache: CacheAuthorityPort;
   readonly #store: StorePort;
   readonly #delivery: CacheFirstDelivery;

@@ -23,16 +23,18 @@ export interface StoreFirstWritePathParts {
 
 /** The store decides, mints and keeps; the in-process copy changes in the same turn as the commit. */
 export class StoreFirstWritePath implements WritePath {
+  readonly hasEventPath: boolean;
   readonly #parts: StoreFirstWritePathParts;
 
   constructor(parts: StoreFirstWritePathParts) {
     this.#parts = parts;
+    this.hasEventPath = parts.authority.hasEventPath;
   }
 
   async write(command: WriteCommand, route: Route): Promise<WriteReceipt> {
     const { cache, authority, pool, circuit, stats, clock, onEvent, syncTimeoutMs } = this.#parts;
     const startedMs = clock.monotonicMs();
-    const to = route === "event" && authority.hasEventPath ? "outbox" : "shadow";
+    const to = route === "event" && this.hasEventPath ? "outbox" : "shadow";
     const decide = () =>
       authority.write(command, {
         to,

@@ -25,5 +25,8 @@ export interface WriteReceipt {
  * Errors: CACHE_UNAVAILABLE, STORE_UNAVAILABLE, KEY_WRONG_TYPE (nothing was written); UNKNOWN_OUTCOME (it may have been).
  */
 export interface WritePath {
+  /** Whether a write can go as an event at all; without it, every write goes direct. */
+  readonly hasEventPath: boolean;
+
   write(command: WriteCommand, route: Route): Promise<WriteReceipt>;
 }

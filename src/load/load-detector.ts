@@ -32,6 +32,7 @@ export class LoadDetector {
   readonly #clock: Clock;
   readonly #thresholds: LoadThresholds;
   readonly #mode: SyncMode;
+  readonly #hasEventPath: boolean;
   #unprocessed = 0;
   #countedAtMs = Number.NEGATIVE_INFINITY;
   #counting: Promise<void> | undefined;
@@ -42,12 +43,15 @@ export class LoadDetector {
     readonly clock: Clock;
     readonly thresholds: LoadThresholds;
     readonly mode: SyncMode;
+    /** Whether the authority can take a write as an event at all. */
+    readonly hasEventPath: boolean;
   }) {
     this.#pool = parts.pool;
     this.#backlog = parts.backlog;
     this.#clock = parts.clock;
     this.#thresholds = parts.thresholds;
     this.#mode = parts.mode;
+    this.#hasEventPath = parts.hasEventPath;
   }
 
   get mode(): SyncMode {
@@ -76,6 +80,12 @@ export class LoadDetector {
   }
 
   #choose({ highLoad, reason }: LoadJudgement): RouteChoice {
+    if (!this.#hasEventPath) {
+      return {
+        route: "direct",
+        reason: `Without Redis, MongoDB takes each write itself: there is no event path. ${reason}`,
+      };
+    }
     if (this.#mode === "event-only") {
       return { route: "event", reason: "Event-only mode is set (LOCKSTEP_SYNC_MODE)." };
     }

@@ -14,7 +14,7 @@ async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
   const { ports, pool, clock, writes, reads } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
   const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
-  const load = new LoadDetector({ pool, backlog, clock, thresholds, mode });
+  const load = new LoadDetector({ pool, backlog, clock, thresholds, mode, hasEventPath: true });
   return { ...world, kv: new KvService({ writes, reads, load, limits: LIMITS }) };
 }
 

@@ -5,7 +5,13 @@ import { entryOf, versionNo } from "../../contract/entries.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { deferred } from "../../support/steer.ts";
 
-async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
+async function openWorld({
+  mode = "hybrid",
+  hasEventPath = true,
+}: {
+  mode?: SyncMode;
+  hasEventPath?: boolean;
+} = {}) {
   const world = await openCacheFirstWorld();
   const { ports, pool, clock, past } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
@@ -13,7 +19,7 @@ async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
   const gates: (() => void)[] = [];
   return {
     ...world,
-    load: new LoadDetector({ pool, backlog, clock, thresholds, mode }),
+    load: new LoadDetector({ pool, backlog, clock, thresholds, mode, hasEventPath }),
     thresholds,
     occupy: (count: number) => {
       for (let i = 0; i < count; i += 1) {
@@ -35,6 +41,16 @@ async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
 }
 
 describe("LoadDetector", () => {
+  it("never says event where there is no event path", async () => {
+    const { load } = await openWorld({ mode: "event-only", hasEventPath: false });
+
+    expect(load.choose()).toMatchObject({
+      route: "direct",
+      reason: expect.stringContaining("no event path"),
+    });
+    expect(await load.report()).toMatchObject({ wouldUse: "ASYNC_THREAD" });
+  });
+
   it("reports inputs, thresholds, the judgement and what it would use", async () => {
     const { load, occupy, release, thresholds, appendEvents } = await openWorld();
     await appendEvents(3);

@@ -10,7 +10,14 @@ async function openWorld() {
   const { ports, pool, circuit, stats, clock } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
   const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
-  const load = new LoadDetector({ pool, backlog, clock, thresholds, mode: "hybrid" });
+  const load = new LoadDetector({
+    pool,
+    backlog,
+    clock,
+    thresholds,
+    mode: "hybrid",
+    hasEventPath: true,
+  });
   const startedMs = clock.nowMs();
   const reporter = new SyncReporter({ pool, circuit, stats, backlog, load, clock });
   return { ...world, reporter, startedMs };
