@@ -1,0 +1,2 @@
+/** Why the demonstration does not begin, in words for people. */
+export class CannotRun extends Error {}
