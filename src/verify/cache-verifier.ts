@@ -11,6 +11,9 @@ export const NAMED_KEYS_MAX = 100;
 
 const PAGE_SIZE = 200;
 
+/** So many suspects are held back before they are confirmed: few enough to keep in memory, contents included. */
+const SUSPECTS_MAX = 200;
+
 export interface SyncReport {
   readonly unprocessedOutboxEvents: number;
   readonly keysChecked: number;
@@ -44,8 +47,8 @@ export interface CacheVerifierParts {
 }
 
 /**
- * Checks every key: first all that the store has, page by page in key order, then what only the cache has. Keeps one
- * page in memory, so its need does not grow with the number of keys.
+ * Checks every key: first all that the store has, page by page in key order, then what only the cache has. Keeps a
+ * page and the suspects in memory, so its need does not grow with the number of keys.
  */
 export class CacheVerifier {
   readonly #parts: CacheVerifierParts;
@@ -60,7 +63,7 @@ export class CacheVerifier {
     const startedMs = clock.monotonicMs();
     const tally = new Tally();
     const total = await store.countRows();
-    for await (const inspections of this.#pages(prefix)) {
+    for await (const inspections of this.#inspections(prefix)) {
       if (signal?.aborted === true)
         throw new LockstepError("ABORTED", "The verification was cancelled.");
       tally.add(inspections);
@@ -82,6 +85,20 @@ export class CacheVerifier {
       healthy: tally.issues === 0,
       tookMs: clock.monotonicMs() - startedMs,
     };
+  }
+
+  /** All inspections, page by page; suspects are held back and confirmed together, since confirming may have to wait. */
+  async *#inspections(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {
+    const { looker } = this.#parts;
+    let suspects: Inspection[] = [];
+    for await (const page of this.#pages(prefix)) {
+      yield page.filter(({ verdict }) => !isIssue(verdict.copyClass));
+      suspects.push(...page.filter(({ verdict }) => isIssue(verdict.copyClass)));
+      if (suspects.length < SUSPECTS_MAX) continue;
+      yield await looker.confirm(suspects);
+      suspects = [];
+    }
+    yield await looker.confirm(suspects);
   }
 
   async *#pages(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {

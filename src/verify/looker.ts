@@ -38,10 +38,10 @@ export class Looker {
     this.#parts = parts;
   }
 
-  /** Inspects many keys. Suspects are looked at again one by one, with the store's freshest reads. */
+  /** Inspects many keys; suspects are looked at again one by one, with the store's freshest reads. An issue still wants {@link confirm}. */
   async inspectMany(keys: readonly string[]): Promise<readonly Inspection[]> {
     const first = await this.#lookMany(keys);
-    const second = await Promise.all(
+    return Promise.all(
       first.map(async (look) => {
         const verdict = this.#classify(look);
         return isIssue(verdict.copyClass)
@@ -49,11 +49,10 @@ export class Looker {
           : { look, verdict };
       }),
     );
-    return this.#confirm(second);
   }
 
   async inspect(key: string): Promise<Inspection> {
-    const [inspection] = await this.#confirm([await this.#inspectClosely(key)]);
+    const [inspection] = await this.confirm([await this.#inspectClosely(key)]);
     return inspection as Inspection;
   }
 
@@ -92,8 +91,11 @@ export class Looker {
     return { look, verdict };
   }
 
-  /** Without markers a write in flight leaves no trace in the cache, so an issue must outlive any call. */
-  async #confirm(inspections: readonly Inspection[]): Promise<readonly Inspection[]> {
+  /**
+   * Without markers a write in flight leaves no trace in the cache, so an issue must outlive any call: looks at those
+   * that were found so far once more, after one wait for all. Elsewhere they stand as they are.
+   */
+  async confirm(inspections: readonly Inspection[]): Promise<readonly Inspection[]> {
     const waitMs = this.#parts.thirdLookAfterMs();
     if (waitMs === 0 || !inspections.some(({ verdict }) => isIssue(verdict.copyClass)))
       return inspections;

@@ -3,6 +3,7 @@ import { Backlog } from "../../../src/sync/backlog.ts";
 import { CacheVerifier, NAMED_KEYS_MAX } from "../../../src/verify/cache-verifier.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { lookerWith } from "../../support/looking.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
 import { runThrough } from "../../support/run-through.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
@@ -59,6 +60,26 @@ describe("CacheVerifier", () => {
     expect(report.mismatches).toEqual([{ key: "user:1", copyClass: plant.copyClass }]);
     expect(report.counts[plant.copyClass]).toBe(1);
     expect(report).toMatchObject({ keysChecked: 2, healthy: false, truncated: false });
+  });
+
+  it("waits only once for all suspects where Redis may evict anything", async () => {
+    const world = await openWorld("allkeys-lru");
+    for (let i = 0; i < 450; i += 1) await world.write(`user:${i}`);
+    for (const i of [0, 200, 449]) world.redis.set(`user:${i}`, "foreign");
+    const waits: number[] = [];
+    const looker = lookerWith(world, {
+      pause: async (ms) => {
+        waits.push(ms);
+      },
+    });
+    const backlog = new Backlog(world.ports.cache, world.ports.cache, world.ports.outbox, 2250);
+    const { ports, clock } = world;
+    const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+
+    const report = await verifier.verify();
+
+    expect(report.counts).toMatchObject({ ok: 447, changed_outside: 3 });
+    expect(waits).toHaveLength(1);
   });
 
   it("names the first keys only, and says so", async () => {

@@ -74,7 +74,9 @@ async function falseAlarms(
   const { looker } = world;
   const reads = look === "one key" ? CLOSE_READS : PAGE_READS;
   const inspect = async (key: string) =>
-    look === "one key" ? looker.inspect(key) : (await looker.inspectMany([key]))[0]!;
+    look === "one key"
+      ? looker.inspect(key)
+      : (await looker.confirm(await looker.inspectMany([key])))[0]!;
   const alarms: string[] = [];
   for (const steps of orders) {
     const { length } = steps(new ScriptedWriter(world, "counted only"));

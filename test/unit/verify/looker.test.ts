@@ -12,7 +12,7 @@ describe("Looker, with something planted", () => {
     await plantIn(world, plant);
 
     const one = await world.looker.inspect("user:1");
-    const [many] = await world.looker.inspectMany(["user:1"]);
+    const [many] = await world.looker.confirm(await world.looker.inspectMany(["user:1"]));
 
     const { copyClass } = plant;
     expect([one.verdict.copyClass, many?.verdict.copyClass]).toEqual([copyClass, copyClass]);
@@ -27,7 +27,9 @@ describe("Looker, with something planted", () => {
       return proceed();
     });
 
-    const [other, planted] = await world.looker.inspectMany(["user:2", "user:1"]);
+    const [other, planted] = await world.looker.confirm(
+      await world.looker.inspectMany(["user:2", "user:1"]),
+    );
 
     expect(planted?.verdict.copyClass).toBe(plant.copyClass);
     expect(isIssue(other!.verdict.copyClass)).toBe(false);
@@ -147,7 +149,7 @@ describe("Looker, unpinned", () => {
     const waits: number[] = [];
     const looker = lookerWith(world, { pause: async (ms) => void waits.push(ms) });
 
-    await looker.inspectMany(["user:1", "user:2"]);
+    await looker.confirm(await looker.inspectMany(["user:1", "user:2"]));
 
     expect(waits).toEqual([]);
   });
