@@ -34,6 +34,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     log,
     onEvent,
     syncTimeoutMs,
+    batch: { sizeMax: config.syncBatchSize, windowMs: config.syncWindowMs },
   });
   return {
     cache,

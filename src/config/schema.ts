@@ -76,6 +76,20 @@ export const configSchema = z.object({
     description: "How many direct shadow writes run at once.",
     example: "20",
   }),
+  syncWindowMs: wholeNumber(0, 1_000).default(2).register(variableFacts, {
+    env: "LOCKSTEP_SYNC_WINDOW_MS",
+    section: "Synchronisation",
+    unit: "ms",
+    description:
+      "How long direct shadow writes wait for company while others are under way, to go as one bulk. A write that comes alone does not wait.",
+    example: "5",
+  }),
+  syncBatchSize: wholeNumber(1, 10_000).default(200).register(variableFacts, {
+    env: "LOCKSTEP_SYNC_BATCH_SIZE",
+    section: "Synchronisation",
+    description: "How many keys one bulk of direct shadow writes has at most.",
+    example: "500",
+  }),
   syncObjectiveMs: milliseconds().default(10_000).register(variableFacts, {
     env: "LOCKSTEP_SYNC_OBJECTIVE_MS",
     section: "Synchronisation",

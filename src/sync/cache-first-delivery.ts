@@ -1,4 +1,4 @@
-import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import type { AckOutcome, CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { Route } from "../kv/write-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Bounded, within } from "../lib/deadline.ts";
@@ -8,12 +8,10 @@ import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
+import { type BatchOptions, DirectSync, type Landed, TELL_LIMIT_MS } from "./direct-sync.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 import type { SyncStats } from "./sync-stats.ts";
-
-/** How long telling the cache may add to a call whose write is already durable, milliseconds. */
-const TELL_LIMIT_MS = 250;
 
 export interface Delivered {
   readonly method: SyncMethod;
@@ -33,6 +31,7 @@ export interface CacheFirstDeliveryParts {
   readonly onEvent: () => void;
   /** Limit of one attempt to reach the store, milliseconds. */
   readonly syncTimeoutMs: number;
+  readonly batch: BatchOptions;
 }
 
 /**
@@ -42,9 +41,21 @@ export interface CacheFirstDeliveryParts {
  */
 export class CacheFirstDelivery {
   readonly #parts: CacheFirstDeliveryParts;
+  readonly #pinnedSync: DirectSync<AckOutcome>;
+  readonly #unpinnedSync: DirectSync<never>;
 
   constructor(parts: CacheFirstDeliveryParts) {
     this.#parts = parts;
+    const shared = { ...parts, limitMs: parts.syncTimeoutMs };
+    this.#pinnedSync = new DirectSync({
+      ...shared,
+      tell: (versions) => this.#acknowledge(versions),
+      onLate: (entry, version) => void this.#acknowledgeLate(entry.key, version),
+    });
+    this.#unpinnedSync = new DirectSync({
+      ...shared,
+      onLate: (entry, version) => void this.#settleLate(entry, version),
+    });
   }
 
   deliver(entry: Entry, pinned: boolean, route: Route): Promise<Delivered> {
@@ -56,13 +67,10 @@ export class CacheFirstDelivery {
       const appended = await this.#append(entry);
       return { method: "EVENT_BASED", durable: appended.outcome === "done" ? "outbox" : "journal" };
     }
-    const landed = await this.#applyDirect(
-      entry,
-      (version) => void this.#acknowledge(entry, version),
-    );
+    const landed = await this.#applyDirect(this.#pinnedSync, entry);
     // The marker is the event: the outbox lives on the server that has just failed to answer.
     if (landed.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
-    if ((await this.#acknowledge(entry, landed.value)) === "dropped") {
+    if (landed.value.told === "dropped") {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
         "The store already has a newer write of this key than the cache; the copy was dropped.",
@@ -78,12 +86,11 @@ export class CacheFirstDelivery {
     const deadlineMs = clock.monotonicMs() + 2 * syncTimeoutMs + TELL_LIMIT_MS;
     let mayHaveLanded = false;
     if (route === "direct") {
-      const landed = await this.#applyDirect(
-        entry,
-        (version) => void this.#settleLate(entry, version),
-      );
+      const landed = await this.#applyDirect(this.#unpinnedSync, entry);
       if (landed.outcome === "done") {
-        await this.#tell(deadlineMs, () => this.#parts.cache.settle(entry.key, landed.value));
+        await this.#tell(deadlineMs, () =>
+          this.#parts.cache.settle(entry.key, landed.value.version),
+        );
         return { method: "ASYNC_THREAD", durable: "shadow" };
       }
       mayHaveLanded = isUnclear(landed);
@@ -106,13 +113,9 @@ export class CacheFirstDelivery {
     );
   }
 
-  async #applyDirect(entry: Entry, onLate: (version: Version) => void) {
-    const { pool, circuit, store, stats, syncTimeoutMs, log } = this.#parts;
-    const apply = async (): Promise<Version> => {
-      const versions = await store.applyNewer([entry], "ASYNC_THREAD");
-      return versions.get(entry.key) ?? entry.version;
-    };
-    const landed = await circuit.run(() => pool.run(apply, { limitMs: syncTimeoutMs, onLate }));
+  async #applyDirect<Told>(sync: DirectSync<Told>, entry: Entry): Promise<Bounded<Landed<Told>>> {
+    const { stats, log } = this.#parts;
+    const landed = await sync.apply(entry);
     stats.directSync(landed.outcome === "done" ? "landed" : "failed");
     if (landed.outcome === "failed")
       log.debug({ err: landed.error, key: entry.key }, "Direct sync failed");
@@ -134,23 +137,27 @@ export class CacheFirstDelivery {
   }
 
   /**
-   * Pinned: the shadow has `version`. A cache that does not answer now keeps its marker, and the sweep acknowledges
-   * later; the write is durable either way.
+   * Pinned: the shadow has these versions. A cache that does not answer now keeps its markers, and the sweep
+   * acknowledges later; the writes are durable either way.
    */
-  async #acknowledge(entry: Entry, version: Version): Promise<"dropped" | "other"> {
-    const { cache, clock, log } = this.#parts;
-    const told = await within(
-      clock,
-      TELL_LIMIT_MS,
-      cache.acknowledge([{ key: entry.key, version }]),
-    );
-    if (told.outcome !== "done") {
-      log.debug(
-        { key: entry.key, outcome: told.outcome },
-        "The cache was not told of a synced write; the sweep will",
+  async #acknowledge(
+    versions: ReadonlyMap<string, Version>,
+  ): Promise<ReadonlyMap<string, AckOutcome>> {
+    const acks = [...versions].map(([key, version]) => ({ key, version }));
+    try {
+      const outcomes = await this.#parts.cache.acknowledge(acks);
+      return new Map(acks.map(({ key }, i) => [key, outcomes[i] as AckOutcome]));
+    } catch (error) {
+      this.#parts.log.debug(
+        { err: error },
+        "The cache was not told of synced writes; the sweep will",
       );
+      return new Map();
     }
-    return told.outcome === "done" && told.value[0] === "dropped" ? "dropped" : "other";
+  }
+
+  async #acknowledgeLate(key: string, version: Version): Promise<void> {
+    await this.#acknowledge(new Map([[key, version]]));
   }
 
   /**

@@ -11,6 +11,7 @@ describeWith(["redis", "mongodb"], "high load", () => {
   it("sends writes by event while the pool is full, except those that ask for the direct way", async () => {
     const lockstep = await backends.open({
       LOCKSTEP_SYNC_CONCURRENCY: String(places),
+      LOCKSTEP_SYNC_BATCH_SIZE: "1",
       LOCKSTEP_SYNC_TIMEOUT_MS: "10000",
     });
     await lockstep.call("kv_set", { key: "to be deleted", value: "v" });

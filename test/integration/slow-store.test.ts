@@ -26,7 +26,7 @@ for (const { authority, args, durable } of [
     const backends = useBackends({ args });
 
     it(`leaves slow writes in the ${durable}, and their late landing covers nothing newer`, async () => {
-      const lockstep = await backends.open();
+      const lockstep = await backends.open({ LOCKSTEP_SYNC_BATCH_SIZE: "1" });
       const keys = ["set later", "deleted later", "left alone"] as const;
       for (const key of keys) await lockstep.call("kv_set", { key, value: "first" });
 

@@ -21,6 +21,7 @@ import { RecordingLog } from "./recording-log.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { steer } from "./steer.ts";
 
+export const BATCH = { sizeMax: 200, windowMs: 2 };
 export const SYNC_TIMEOUT_MS = 2000;
 export const PROJECTOR_INTERVAL_MS = 2000;
 
@@ -82,6 +83,7 @@ export async function openCacheFirstWorld({
     log,
     onEvent,
     syncTimeoutMs,
+    batch: BATCH,
   });
   const sweep = new JournalSweep(ports.cache, ports.store, acknowledge, batchSize);
   const looker = new Looker({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { cacheDown, storeDown } from "../../support/builders.ts";
-import { SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
+import { BATCH, SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
 import { farAhead, openDeliveryWorld } from "../../support/delivery-world.ts";
 import { deferred } from "../../support/steer.ts";
 
@@ -126,8 +126,9 @@ describe("CacheFirstDelivery, pinned, direct", () => {
     const gate = deferred();
     const other = pool.run(() => gate.promise, { limitMs: 60_000 });
     const answer = deliver("direct");
+    await clock.advance(0);
 
-    await clock.advance(SYNC_TIMEOUT_MS);
+    await clock.advance(BATCH.windowMs + SYNC_TIMEOUT_MS);
 
     expect(await answer).toBe("EVENT_BASED journal");
     gate.resolve();

@@ -1,0 +1,132 @@
+import type { Clock } from "../lib/clock.ts";
+import { type Bounded, within } from "../lib/deadline.ts";
+import type { Entry } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+import type { StorePort } from "../store/store-port.ts";
+import type { StoreCircuit } from "./store-circuit.ts";
+import type { SyncPool } from "./sync-pool.ts";
+
+/** How long telling the cache may add to a batch that is already durable, milliseconds. */
+export const TELL_LIMIT_MS = 250;
+
+type ShadowVersions = ReadonlyMap<string, Version>;
+
+export interface DirectSyncParts<Told> {
+  readonly store: StorePort;
+  readonly pool: SyncPool;
+  readonly circuit: StoreCircuit;
+  readonly clock: Clock;
+  /** How long one batch may take, its wait for a place included, milliseconds. */
+  readonly limitMs: number;
+  readonly batch: BatchOptions;
+  /** Tells the cache of a batch that has landed, before the callers hear of it. */
+  readonly tell?: (versions: ShadowVersions) => Promise<ReadonlyMap<string, Told>>;
+  /** Hears of each entry of a batch that landed after its callers were told that it had not. */
+  readonly onLate: (entry: Entry, version: Version) => void;
+}
+
+export interface BatchOptions {
+  /** A batch with this many keys goes at once. */
+  readonly sizeMax: number;
+  /** How long a batch waits for company while others are under way, milliseconds. */
+  readonly windowMs: number;
+}
+
+export interface Landed<Told> {
+  /** What the shadow has now: the entry's own version or a newer one. */
+  readonly version: Version;
+  /** What the cache answered; undefined where it was not to be told, or did not answer. */
+  readonly told: Told | undefined;
+}
+
+interface Batch<Told> {
+  /** The newest entry of each key: the shadow would refuse the older ones anyway. */
+  readonly newest: Map<string, Entry>;
+  readonly entries: Entry[];
+  /** Ends the wait for company. */
+  readonly full: AbortController;
+  readonly outcome: Promise<
+    Bounded<{ versions: ShadowVersions; told: ReadonlyMap<string, Told> | undefined }>
+  >;
+}
+
+/**
+ * Group commit: writes that come while others are on their way to the store go together, as one bulk and one
+ * acknowledgement, and a key that is written many times meanwhile is written once. A write that comes alone does not
+ * wait. The pool bounds how many batches are under way.
+ */
+export class DirectSync<Told> {
+  readonly #parts: DirectSyncParts<Told>;
+  #open: Batch<Told> | undefined;
+
+  constructor(parts: DirectSyncParts<Told>) {
+    this.#parts = parts;
+  }
+
+  /** Brings an entry into the shadow. `done` means landed, and the cache was told as far as it listened. */
+  async apply(entry: Entry): Promise<Bounded<Landed<Told>>> {
+    const batch = this.#join(entry);
+    const answer = await batch.outcome;
+    if (answer.outcome !== "done") return answer;
+    const { versions, told } = answer.value;
+    const version = versions.get(entry.key) ?? entry.version;
+    return { outcome: "done", value: { version, told: told?.get(entry.key) } };
+  }
+
+  #join(entry: Entry): Batch<Told> {
+    const batch = this.#open ?? this.#begin();
+    batch.entries.push(entry);
+    const known = batch.newest.get(entry.key);
+    if (known === undefined || entry.version > known.version) batch.newest.set(entry.key, entry);
+    if (batch.newest.size >= this.#parts.batch.sizeMax) this.#seal(batch);
+    return batch;
+  }
+
+  #begin(): Batch<Told> {
+    const parts = {
+      newest: new Map<string, Entry>(),
+      entries: [] as Entry[],
+      full: new AbortController(),
+    };
+    const batch: Batch<Told> = {
+      ...parts,
+      outcome: Promise.resolve().then(() => this.#send(batch)),
+    };
+    this.#open = batch;
+    return batch;
+  }
+
+  #seal(batch: Batch<Told>): void {
+    if (this.#open === batch) this.#open = undefined;
+    batch.full.abort();
+  }
+
+  async #send(batch: Batch<Told>): ReturnType<() => Batch<Told>["outcome"]> {
+    const { store, pool, circuit, clock, limitMs, tell, batch: options } = this.#parts;
+    // With nothing under way there is no company to wait for.
+    if (pool.load.active > 0 && options.windowMs > 0)
+      await clock.sleep(options.windowMs, batch.full.signal);
+    const land = () => {
+      // Whoever came while the batch waited for its place goes with it.
+      this.#seal(batch);
+      return store.applyNewer([...batch.newest.values()], "ASYNC_THREAD");
+    };
+    const landed = await circuit.run(() =>
+      pool.run(land, { limitMs, onLate: (versions) => this.#landedLate(batch, versions) }),
+    );
+    this.#seal(batch);
+    if (landed.outcome !== "done") return landed;
+    const versions = landed.value;
+    const told =
+      tell === undefined ? undefined : await within(clock, TELL_LIMIT_MS, tell(versions));
+    return {
+      outcome: "done",
+      value: { versions, told: told?.outcome === "done" ? told.value : undefined },
+    };
+  }
+
+  #landedLate(batch: Batch<Told>, versions: ShadowVersions): void {
+    for (const entry of batch.entries)
+      this.#parts.onLate(entry, versions.get(entry.key) ?? entry.version);
+  }
+}

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Entry } from "../../../src/model/entry.ts";
+import type { Version } from "../../../src/model/version.ts";
+import { DirectSync } from "../../../src/sync/direct-sync.ts";
+import { StoreCircuit } from "../../../src/sync/store-circuit.ts";
+import { SyncPool } from "../../../src/sync/sync-pool.ts";
+import { entryOf, versionNo } from "../../contract/entries.ts";
+import { storeDown } from "../../support/builders.ts";
+import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { deferred } from "../../support/steer.ts";
+
+const WINDOW_MS = 2;
+const LIMIT_MS = 2000;
+
+async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
+  const { ports, steered, clock, past } = await openCacheFirstWorld();
+  const bulks: (readonly Entry[])[] = [];
+  const told: ReadonlyMap<string, Version>[] = [];
+  const late: [string, Version][] = [];
+  const { store } = ports;
+  const pool = new SyncPool(clock, concurrency);
+  const sync = new DirectSync<string>({
+    store: {
+      ...store,
+      applyNewer: (entries, method) => {
+        bulks.push(entries);
+        return store.applyNewer(entries, method);
+      },
+    },
+    pool,
+    circuit: new StoreCircuit(),
+    clock,
+    limitMs: LIMIT_MS,
+    batch: { sizeMax, windowMs: WINDOW_MS },
+    tell: async (versions) => {
+      told.push(versions);
+      return new Map([...versions.keys()].map((key) => [key, `told ${key}`]));
+    },
+    onLate: (entry, version) => void late.push([entry.key, version]),
+  });
+  const gate = deferred();
+  /** Keeps the store's answers to bulks until the gate is open. */
+  const holdStore = () =>
+    steered.store.on("applyNewer", async (proceed) => {
+      await gate.promise;
+      return proceed();
+    });
+  return { sync, bulks, told, late, clock, pool, past, steered, gate, holdStore };
+}
+
+const write = (key: string, no = 1) => entryOf({ key, version: versionNo(no) });
+const keysOf = (bulk: readonly Entry[] | undefined) => bulk?.map((entry) => entry.key);
+
+describe("DirectSync", () => {
+  it("sends a write that comes alone without waiting for company", async () => {
+    const { sync, bulks } = await openWorld();
+
+    const answer = await sync.apply(write("a"));
+
+    expect(answer).toEqual({ outcome: "done", value: { version: versionNo(1), told: "told a" } });
+    expect(bulks.map(keysOf)).toEqual([["a"]]);
+  });
+
+  it("sends writes of one moment as one bulk, and tells the cache of them at once", async () => {
+    const { sync, bulks, told } = await openWorld();
+
+    await Promise.all([sync.apply(write("a")), sync.apply(write("b"))]);
+
+    expect(bulks.map(keysOf)).toEqual([["a", "b"]]);
+    expect(told).toHaveLength(1);
+  });
+
+  it("lets those that come while others are under way wait for company", async () => {
+    const { sync, bulks, clock, gate, holdStore } = await openWorld();
+    holdStore();
+    const first = sync.apply(write("a"));
+    await clock.advance(0);
+    const second = sync.apply(write("b"));
+    await clock.advance(0);
+    await clock.advance(WINDOW_MS - 1);
+    const third = sync.apply(write("c"));
+    const before = bulks.length;
+
+    await clock.advance(1);
+    gate.resolve();
+    await Promise.all([first, second, third]);
+
+    expect(before).toBe(1);
+    expect(bulks.map(keysOf)).toEqual([["a"], ["b", "c"]]);
+  });
+
+  it("does not let a full batch wait", async () => {
+    const { sync, bulks, clock, gate, holdStore } = await openWorld({ sizeMax: 2 });
+    holdStore();
+    const writes = [sync.apply(write("a"))];
+    await clock.advance(0);
+
+    writes.push(sync.apply(write("b")), sync.apply(write("c")), sync.apply(write("d")));
+    await clock.advance(0);
+    const sent = bulks.map(keysOf);
+    await clock.advance(WINDOW_MS);
+    gate.resolve();
+    await Promise.all(writes);
+
+    expect(sent).toEqual([["a"], ["b", "c"]]);
+    expect(bulks.map(keysOf)).toEqual([["a"], ["b", "c"], ["d"]]);
+  });
+
+  it("writes a key once that is written many times meanwhile, and tells each caller what the shadow has", async () => {
+    const { sync, bulks, past } = await openWorld({ sizeMax: 100 });
+
+    const answers = await Promise.all([2, 3, 1].map((no) => sync.apply(write("hot", no))));
+
+    expect(bulks.map((bulk) => bulk.map((entry) => entry.version))).toEqual([[versionNo(3)]]);
+    expect(answers).toEqual(
+      answers.map(() => ({
+        outcome: "done",
+        value: { version: versionNo(3), told: "told hot" },
+      })),
+    );
+    expect(await past.store.get("hot")).toMatchObject({ version: versionNo(3) });
+  });
+
+  it("takes those along that came while it waited for its place in the pool", async () => {
+    const { sync, bulks, clock, pool } = await openWorld({ concurrency: 1, sizeMax: 100 });
+    const place = deferred();
+    const other = pool.run(() => place.promise, { limitMs: 60_000 });
+    const first = sync.apply(write("a"));
+    await clock.advance(0);
+    await clock.advance(WINDOW_MS);
+    const second = sync.apply(write("b"));
+
+    place.resolve();
+    await Promise.all([other, first, second]);
+
+    expect(bulks.map(keysOf)).toEqual([["a", "b"]]);
+  });
+
+  it("fails everyone in a batch that the store did not take, and nobody in the next", async () => {
+    const { sync, steered } = await openWorld();
+    steered.store.on("applyNewer", async () => {
+      throw storeDown();
+    });
+    const failed = await Promise.all([sync.apply(write("a")), sync.apply(write("b"))]);
+    steered.store.on("applyNewer", undefined);
+
+    const next = await sync.apply(write("c"));
+
+    expect(failed.map((answer) => answer.outcome)).toEqual(["failed", "failed"]);
+    expect(next.outcome).toBe("done");
+  });
+
+  it("tells of each write that landed after its caller had been told otherwise", async () => {
+    const { sync, clock, gate, holdStore, late, pool } = await openWorld();
+    holdStore();
+    const answers = Promise.all([sync.apply(write("a")), sync.apply(write("b"))]);
+    await clock.advance(0);
+    await clock.advance(LIMIT_MS);
+    const outcomes = (await answers).map((answer) => answer.outcome);
+
+    gate.resolve();
+    await pool.idle();
+    await clock.advance(0);
+
+    expect(outcomes).toEqual(["timed_out", "timed_out"]);
+    expect(late).toEqual([
+      ["a", versionNo(1)],
+      ["b", versionNo(1)],
+    ]);
+  });
+});
