@@ -5,7 +5,7 @@ export interface CallContext {
   /** Aborts when the client cancels, goes away, or the call's time is over. */
   readonly signal: AbortSignal;
   /** Reports progress of long work; a no-op where the client did not ask for it. `total` where known. */
-  progress(done: number, total?: number): void;
+  readonly progress: (done: number, total?: number) => void;
 }
 
 /**
