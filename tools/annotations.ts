@@ -15,3 +15,11 @@ export const overwrites: ToolAnnotations = {
   idempotentHint: true,
   openWorldHint: false,
 };
+
+/** Changes how things go on, and neither replaces nor removes anything. */
+export const changes: ToolAnnotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+};

@@ -36,6 +36,37 @@ export const interactionId = z
   .optional()
   .describe("In which interaction: kept with the write, shown by verify_key_sync.");
 
+export const ack = z
+  .enum(["cache", "durable", "shadow"])
+  .default("durable")
+  .describe(
+    "What to wait for. durable: the write is safe in the store's copy, its outbox or Redis' journal. cache: Redis has it (durable: journal), the store follows; where Redis may evict it, and where there is no Redis, it waits as durable does. shadow: the store's own copy has it; not in time is TIMED_OUT, and the write stands.",
+  );
+
+export const ifVersion = z
+  .string()
+  .length(24)
+  .optional()
+  .describe(
+    "Write only if the key now has this version (as kv_get or an earlier write told it); otherwise VERSION_CONFLICT. A deleted or expired key has none.",
+  );
+
+export const ifAbsent = z
+  .boolean()
+  .optional()
+  .describe(
+    "true: write only if the key does not exist (never written, deleted or expired); otherwise VERSION_CONFLICT. Not together with ifVersion.",
+  );
+
+export const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(256)
+  .optional()
+  .describe(
+    "Makes a retry safe: a repeated call with the same idempotencyKey and the same value, TTL and condition writes nothing and gets the first call's version. Other arguments are an error. The last four of each key are remembered.",
+  );
+
 export const prefix = z
   .string()
   .optional()

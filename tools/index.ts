@@ -2,6 +2,7 @@ import type { Tool } from "../src/transport/tool.ts";
 import { forceSyncRepair } from "./force-sync-repair.ts";
 import { getCacheTtlInfo } from "./get-cache-ttl-info.ts";
 import { hybridSyncAdaptive } from "./hybrid-sync/adaptive.ts";
+import { hybridSyncConfigure } from "./hybrid-sync/configure.ts";
 import { hybridSyncDelete } from "./hybrid-sync/delete.ts";
 import { hybridSyncLoadCheck } from "./hybrid-sync/load-check.ts";
 import { hybridSyncManual } from "./hybrid-sync/manual.ts";
@@ -9,6 +10,8 @@ import { hybridSyncStats } from "./hybrid-sync/stats.ts";
 import { kvDelete } from "./kv-delete.ts";
 import { kvGet } from "./kv-get.ts";
 import { kvSet } from "./kv-set.ts";
+import { outboxDeadLetters } from "./outbox-dead-letters.ts";
+import { outboxReplay } from "./outbox-replay.ts";
 import type { Services } from "./services.ts";
 import { verifyCacheSync } from "./verify-cache-sync.ts";
 import { verifyKeySync } from "./verify-key-sync.ts";
@@ -18,6 +21,7 @@ const factories = [
   forceSyncRepair,
   getCacheTtlInfo,
   hybridSyncAdaptive,
+  hybridSyncConfigure,
   hybridSyncDelete,
   hybridSyncLoadCheck,
   hybridSyncManual,
@@ -25,6 +29,8 @@ const factories = [
   kvDelete,
   kvGet,
   kvSet,
+  outboxDeadLetters,
+  outboxReplay,
   verifyCacheSync,
   verifyKeySync,
 ];

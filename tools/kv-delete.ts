@@ -8,7 +8,9 @@ import type { Services } from "./services.ts";
 export const existed = z
   .boolean()
   .nullable()
-  .describe("Whether a value stood there; null where the store, which would know, did not answer.");
+  .describe(
+    "Whether a value stood there; null where the store, which would know, did not answer or was not waited for, and where the call repeats an earlier one.",
+  );
 
 export const kvDelete = defineTool({
   name: "kv_delete",
@@ -19,12 +21,15 @@ export const kvDelete = defineTool({
     key: fields.key,
     sessionId: fields.sessionId,
     interactionId: fields.interactionId,
+    ack: fields.ack,
+    ifVersion: fields.ifVersion,
+    idempotencyKey: fields.idempotencyKey,
   }),
   output: z.strictObject({ ...fields.receipt, existed }),
   annotations: overwrites,
-  async handle({ key, sessionId, interactionId }, { kv }: Pick<Services, "kv">) {
+  async handle({ sessionId, interactionId, ...request }, { kv }: Pick<Services, "kv">) {
     const receipt = await kv.delete({
-      key,
+      ...request,
       sessionId: sessionId ?? null,
       interactionId: interactionId ?? null,
     });

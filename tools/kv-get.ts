@@ -10,7 +10,16 @@ export const kvGet = defineTool({
   title: "Read a value",
   description:
     "Reads a key: from the cache, or on a miss from the store. A key that was never written, was deleted or has expired is found: false, not an error.",
-  input: z.strictObject({ key: fields.key }),
+  input: z.strictObject({
+    key: fields.key,
+    minVersion: z
+      .string()
+      .length(24)
+      .optional()
+      .describe(
+        "Answer with this version of the key or a later one, as a write told it, through whichever process; otherwise VERSION_NOT_REACHED.",
+      ),
+  }),
   output: z.strictObject({
     key: z.string(),
     found: z.boolean(),
@@ -27,7 +36,7 @@ export const kvGet = defineTool({
     warning: z.string().optional().describe("Why the answer may be behind the last writes."),
   }),
   annotations: reads,
-  async handle({ key }, { kv }: Pick<Services, "kv">) {
-    return readAnswer(key, await kv.get(key));
+  async handle({ key, minVersion }, { kv }: Pick<Services, "kv">) {
+    return readAnswer(key, await kv.get(key, minVersion));
   },
 });

@@ -9,23 +9,25 @@ export const kvSet = defineTool({
   name: "kv_set",
   title: "Write a value",
   description:
-    "Writes a value under a key, in the cache and in the store. When it answers, the write survives: durable says where it is safe. An existing value is replaced.",
+    "Writes a value under a key, in the cache and in the store. When it answers, the write survives: durable says where it is safe. An existing value is replaced, unless ifVersion or ifAbsent forbids it.",
   input: z.strictObject({
     key: fields.key,
     value: fields.value,
     ttlSec: fields.ttlSec,
     sessionId: fields.sessionId,
     interactionId: fields.interactionId,
+    ack: fields.ack,
+    ifVersion: fields.ifVersion,
+    ifAbsent: fields.ifAbsent,
+    idempotencyKey: fields.idempotencyKey,
   }),
   output: z.strictObject(fields.receipt),
   annotations: overwrites,
-  async handle({ key, value, ttlSec, sessionId, interactionId }, { kv }: Pick<Services, "kv">) {
-    const ttlMs = ttlSec === undefined ? null : ttlSec * 1000;
+  async handle({ ttlSec, sessionId, interactionId, ...request }, { kv }: Pick<Services, "kv">) {
     return receiptAnswer(
       await kv.set({
-        key,
-        value,
-        ttlMs,
+        ...request,
+        ttlMs: ttlSec === undefined ? null : ttlSec * 1000,
         sessionId: sessionId ?? null,
         interactionId: interactionId ?? null,
       }),

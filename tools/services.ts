@@ -1,6 +1,8 @@
 import type { KvService } from "../src/kv/kv-service.ts";
 import type { TtlLister } from "../src/kv/ttl-lister.ts";
+import type { LiveSettings } from "../src/load/live-settings.ts";
 import type { LoadDetector } from "../src/load/load-detector.ts";
+import type { DeadLetters } from "../src/sync/dead-letters.ts";
 import type { SyncReporter } from "../src/sync/sync-reporter.ts";
 import type { CacheVerifier } from "../src/verify/cache-verifier.ts";
 import type { KeyVerifier } from "../src/verify/key-verifier.ts";
@@ -14,5 +16,7 @@ export interface Services {
   readonly repairer: Repairer;
   readonly ttlLister: TtlLister;
   readonly load: LoadDetector;
+  readonly settings: LiveSettings;
+  readonly deadLetters: DeadLetters;
   readonly syncReporter: SyncReporter;
 }

@@ -42,10 +42,13 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     writes: new CacheFirstWritePath({
       cache,
       store,
+      outbox,
       delivery,
       circuit,
       stats,
       clock,
+      random,
+      log,
       syncTimeoutMs,
     }),
     reads: new CacheFirstReadPath({
@@ -57,7 +60,13 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
       storeLimitMs: syncTimeoutMs,
     }),
     acknowledge,
-    sweep: new JournalSweep(cache, store, acknowledge, outboxBatchSize),
+    sweep: new JournalSweep({
+      cache,
+      store,
+      outbox,
+      acknowledge,
+      batchSize: outboxBatchSize,
+    }),
     repairSteps: new CacheFirstRepair({ cache, store, outbox, delivery, acknowledge }),
     looking: {
       provesRemoval: (version) => cache.provesRemoval(version),

@@ -9,13 +9,16 @@ import { isFinal, storeIdUnlessDown } from "./first-contact.ts";
 /** Between two attempts, and between two looks at the policy, milliseconds. */
 const TICK_MS = 1000;
 
-/** The policy is looked at on every so many ticks: whoever changes it on a running Redis changes what a write is promised. */
-const POLICY_EVERY_TICKS = 5;
+/**
+ * On every so many ticks a linked Redis is looked at again: whoever changes the policy of a running Redis changes what a
+ * write is promised.
+ */
+const LOOK_EVERY_TICKS = 5;
 
 /**
  * Ties the Redis to its store: at start, and if either is down then, again every second until both have answered. While
  * only Redis answers, the store that it already names is taken on trust, so that writes go on during a store outage.
- * Afterwards it keeps an eye on the eviction policy.
+ * Afterwards it keeps an eye on the eviction policy and on the tie.
  */
 export class CacheLink {
   readonly #cache: CacheAuthorityPort;
@@ -23,6 +26,7 @@ export class CacheLink {
   readonly #log: Log;
   readonly #loop: WorkerLoop;
   #linked = false;
+  #storeId: string | undefined;
   #refused = false;
   #ticks = 0;
   #warned = new Set<string>();
@@ -48,7 +52,7 @@ export class CacheLink {
     this.#ticks += 1;
     try {
       if (!this.#linked) await this.#attempt();
-      else if (this.#ticks % POLICY_EVERY_TICKS === 0) await this.#lookAtPolicy();
+      else if (this.#ticks % LOOK_EVERY_TICKS === 0) await this.#lookAgain();
     } catch (error) {
       // Once: nothing but a person can change it, and each call tells it anew.
       if (!this.#refused)
@@ -57,11 +61,15 @@ export class CacheLink {
     }
   }
 
-  async #lookAtPolicy(): Promise<void> {
+  /** The server at the other end may have become another one (a failover and back), or have changed its policy. */
+  async #lookAgain(): Promise<void> {
     try {
       await this.#cache.refreshPolicy();
       this.#warnOfPolicy();
+      await this.#cache.bindStore(this.#storeId);
+      this.#refused = false;
     } catch (error) {
+      if (isFinal(error)) throw error;
       this.#log.debug({ err: error }, "Redis does not answer now");
     }
   }
@@ -72,6 +80,7 @@ export class CacheLink {
       const outcome = await this.#cache.bindStore(storeId);
       this.#warnOfPolicy();
       this.#linked = outcome === "bound" && storeId !== undefined;
+      this.#storeId = storeId;
     } catch (error) {
       if (isFinal(error)) throw error;
       this.#log.debug({ err: error }, "Redis does not answer yet");

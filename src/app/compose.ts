@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { bindTools } from "../../tools/index.ts";
 import { policyWarnings } from "../cache/policy-warnings.ts";
 import type { Config } from "../config/schema.ts";
@@ -6,8 +7,10 @@ import { TtlLister } from "../kv/ttl-lister.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Closers } from "../lib/closers.ts";
 import { within } from "../lib/deadline.ts";
+import { LiveSettings } from "../load/live-settings.ts";
 import { LoadDetector } from "../load/load-detector.ts";
 import { Backlog } from "../sync/backlog.ts";
+import { DeadLetters } from "../sync/dead-letters.ts";
 import { Projector } from "../sync/projector.ts";
 import { StoreCircuit } from "../sync/store-circuit.ts";
 import { SyncPool } from "../sync/sync-pool.ts";
@@ -25,8 +28,8 @@ import type { Environment } from "./environment.ts";
 import { storeIdUnlessDown } from "./first-contact.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 
-/** How long a backend may take to answer a health question, milliseconds. */
-const PING_LIMIT_MS = 1000;
+/** How long a backend may take to answer a health question, milliseconds: longer than a driver takes to know why it cannot. */
+const PING_LIMIT_MS = 2000;
 
 /**
  * Builds the server from its configuration: opens the drivers, hands them to services, and services to tools. The one
@@ -71,20 +74,24 @@ async function composeAround(
     log,
     intervalMs: config.outboxIntervalMs,
     batchSize: config.outboxBatchSize,
+    attemptsMax: config.outboxAttemptsMax,
   });
   const backlog = new Backlog(cache, journal, outbox, syncTimeoutMs + CALL_MARGIN_MS);
-  const load = new LoadDetector({
-    pool,
-    backlog,
-    clock,
-    mode: config.syncMode,
-    hasEventPath: side.writes.hasEventPath,
-    thresholds: {
+  const { hasEventPath } = side.writes;
+  const settings = new LiveSettings({
+    port: opened.settings,
+    defaults: {
+      mode: config.syncMode,
       poolRatio: config.loadPoolRatio,
       queued: config.loadQueued,
       unprocessed: config.loadUnprocessed,
     },
+    clock,
+    log,
+    by: `process ${process.pid} on ${hostname()}`,
+    hasEventPath,
   });
+  const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath });
   const looker = new Looker({
     cache,
     outbox,
@@ -116,6 +123,8 @@ async function composeAround(
     repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
     ttlLister: new TtlLister(cache),
     load,
+    settings,
+    deadLetters: new DeadLetters(outbox, () => projector.nudge()),
     syncReporter: new SyncReporter({ pool, circuit, stats, backlog, load, clock }),
   });
 
@@ -131,6 +140,8 @@ async function composeAround(
         // What must not start should say so now, and not with its first call.
         await storeIdUnlessDown(store);
       }
+      closers.push("settings", () => settings.stop());
+      await settings.start();
       closers.push("direct syncs", () => pool.idle());
       projector.start();
       closers.push("projector", () => projector.stop());

@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import type { SettingsPort } from "../store/settings-port.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Environment } from "./environment.ts";
@@ -8,6 +9,7 @@ export interface OpenedStore {
   readonly store: StorePort;
   readonly outbox: OutboxPort;
   readonly authority: StoreAuthorityPort;
+  readonly settings: SettingsPort;
   /** Where the data lies, for people; no credentials. */
   readonly description: string;
 }

@@ -1,6 +1,8 @@
 import type { Entry } from "../model/entry.ts";
+import type { IdempotencyRecords } from "../model/idempotency.ts";
 import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
+import type { WriteRefusal } from "../model/write-condition.ts";
 import type { CacheObservation, CachePort } from "./cache-port.ts";
 
 /**
@@ -31,7 +33,8 @@ export interface CacheAuthorityPort extends CachePort {
 
   /**
    * Mints a version above every earlier one of the key's bucket, marks the key pending (pinned), then writes value and
-   * meta without TTL and voids any fill lease. With `guard`, only if the key is still as it was observed.
+   * meta without TTL and voids any fill lease. With `guard`, only if the key is still as it was observed; whoever sends
+   * one has looked further than the cache can, so idempotency is not judged again. The command's condition always is.
    */
   write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite>;
 
@@ -54,8 +57,11 @@ export interface CacheAuthorityPort extends CachePort {
    */
   withdraw(key: string, version: Version): Promise<void>;
 
-  /** Takes the key's fill lease (3 s): a token, or undefined while another holds it or the cache is full. */
-  takeLease(key: string): Promise<string | undefined>;
+  /**
+   * Takes the key's fill lease (3 s): a token, or undefined while another holds it or the cache is full. `fromHolder`
+   * takes it from whoever holds it, whose fill or guarded write then does nothing.
+   */
+  takeLease(key: string, options?: { readonly fromHolder?: boolean }): Promise<string | undefined>;
 
   /**
    * Puts a shadow entry into the cache as a clean copy, if the lease is still held, the key is absent, no marker and no newer
@@ -93,6 +99,8 @@ export interface CachePolicy {
 export interface CopyGuard {
   readonly seen: CacheObservation;
   readonly token?: string;
+  /** What the store remembers of the key's idempotency keys, where the meta remembers none. */
+  readonly idempotency?: IdempotencyRecords;
 }
 
 export type DropScope = "copy" | "copy_and_marker" | "marker";
@@ -116,4 +124,16 @@ export type CacheWrite =
       /** Whether the write is held and marked until the shadow has it. */
       readonly pinned: boolean;
     }
+  | {
+      /** The write with this idempotency key was made before; nothing was written now. */
+      readonly outcome: "repeated";
+      /** That write: its version, with what this command has written again. */
+      readonly entry: Entry;
+      /** Pinned: whether the shadow may still lack it. */
+      readonly isPending: boolean;
+      readonly pinned: boolean;
+    }
+  | WriteRefusal
+  /** No meta, or none that says enough, so the cache alone cannot judge condition or idempotency. Nothing was written. */
+  | { readonly outcome: "cold" }
   | { readonly outcome: "moved" };

@@ -1,4 +1,5 @@
 import type { WriterIds } from "../model/entry.ts";
+import type { IdempotencyRecords } from "../model/idempotency.ts";
 import type { Version } from "../model/version.ts";
 
 /**
@@ -80,4 +81,6 @@ export interface CacheMeta extends WriterIds {
   readonly shortHash: string;
   readonly expiresAtMs: number | null;
   readonly tombstone: boolean;
+  /** The last idempotency keys of the key, all of them. Absent says nothing: the store may know of some. */
+  readonly idempotency?: IdempotencyRecords;
 }

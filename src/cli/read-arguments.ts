@@ -16,6 +16,8 @@ export interface ToolField {
   readonly isRequired: boolean;
   readonly types: readonly string[];
   readonly description: string;
+  /** Whether the word null stands for null in a field whose other values are a few given words. */
+  readonly takesNullWord: boolean;
   /** Of each element, where the field is a list. */
   readonly itemTypes: readonly string[];
 }
@@ -28,6 +30,7 @@ export function fieldsOf({ inputSchema }: Pick<ListedTool, "inputSchema">): read
     isRequired: required.includes(name),
     types: typesOf(schema),
     description: schema.description ?? "",
+    takesNullWord: (schema.anyOf ?? []).some((one) => one.enum !== undefined),
     itemTypes: schema.items === undefined ? [] : typesOf(schema.items),
   }));
 }
@@ -72,7 +75,8 @@ function unknownField(name: string, tool: string, fields: readonly ToolField[]):
   return new UsageError(`There is no field ${name}${guess || "."} ${there}`);
 }
 
-function readValue(text: string, { name, types, itemTypes }: ToolField): unknown {
+function readValue(text: string, { name, types, itemTypes, takesNullWord }: ToolField): unknown {
+  if (takesNullWord && types.includes("null") && text === "null") return null;
   if (!types.includes("array")) return readScalar(text, name, types);
   const entries = text === "" ? [] : text.split(",");
   return entries.map((entry) => readScalar(entry, name, itemTypes));

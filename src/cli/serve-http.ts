@@ -35,7 +35,8 @@ export async function serveOverHttp(context: CliContext): Promise<ExitCode> {
     const resolved = context.isTerminal ? {} : { config: maskConfig(config) };
     parts.log.info({ url: server.url, ...resolved }, `Lockstep ${serverInfo.version} listens`);
     const needsToken = config.httpToken !== undefined;
-    context.stderr.write(
+    // Not among the log lines, which are JSON where nobody looks at them.
+    context.stdout.write(
       renderStartScreen({ url: server.url, backends: app.backends, needsToken }),
     );
     if (!context.stop.aborted) await once(context.stop, "abort");

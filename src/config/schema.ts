@@ -112,6 +112,14 @@ export const configSchema = z.object({
     description: "How many events the projector takes at once.",
     example: "50",
   }),
+  outboxAttemptsMax: wholeNumber(1, 1_000).default(8).register(variableFacts, {
+    env: "LOCKSTEP_OUTBOX_ATTEMPTS_MAX",
+    section: "Synchronisation",
+    unit: "attempts",
+    description:
+      "After how many failed attempts an event that the store refuses is parked, for outbox_dead_letters to list.",
+    example: "3",
+  }),
   outboxRetentionHours: hours().default(24).register(variableFacts, {
     env: "LOCKSTEP_OUTBOX_RETENTION_HOURS",
     section: "Synchronisation",

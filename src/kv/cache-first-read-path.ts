@@ -1,8 +1,9 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { CachedValue, CacheMeta, CacheObservation } from "../cache/cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type Entry, isDead, isExpired, newestOf } from "../model/entry.ts";
+import { type Entry, isDead, isExpired } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
+import { type NewestStored, newestStored } from "../store/newest-stored.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import { readWithin } from "../store/read-within.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -48,15 +49,20 @@ export class CacheFirstReadPath implements ReadPath {
     } catch (error) {
       // Also where the cache fell silent half-way, at the lease or the fill.
       if (LockstepError.codeOf(error) !== "CACHE_UNAVAILABLE") throw error;
-      return this.#fromStoreAlone(key);
+      return { ...(await this.readStored(key)), warning: BEHIND };
     }
+  }
+
+  async readStored(key: string): Promise<ReadAnswer> {
+    const stored = await this.#stored(key);
+    return answerOf(stored, this.#clock.nowMs());
   }
 
   async #read(key: string): Promise<ReadAnswer> {
     const [seen] = (await this.#cache.observe([key])) as [CacheObservation];
     const { meta, value, nowMs } = seen;
     if (meta?.tombstone === true || (meta !== undefined && isExpired(meta.expiresAtMs, nowMs))) {
-      return { found: false, source: "cache" };
+      return { found: false, source: "cache", version: meta.version };
     }
     if (seen.foreignType !== undefined) {
       throw new LockstepError(
@@ -72,8 +78,9 @@ export class CacheFirstReadPath implements ReadPath {
     }
     if (value !== undefined)
       return meta === undefined ? this.#foreignValue(seen, value) : this.#hit(seen, value, meta);
+    // Somebody removed what was written, which is newer than the write.
     if (meta !== undefined && (await this.#wasRemoved(seen, meta)))
-      return { found: false, source: "cache" };
+      return { found: false, source: "cache", version: meta.version };
     return this.#readThrough ? this.#miss(key, nowMs) : { found: false, source: "cache" };
   }
 
@@ -127,32 +134,22 @@ export class CacheFirstReadPath implements ReadPath {
   /** The lease comes before the look at the shadow: a write in between voids it, and the fill then does nothing. */
   async #miss(key: string, nowMs: number): Promise<ReadAnswer> {
     const token = await this.#cache.takeLease(key);
-    const { entry, from } = await this.#newest(key);
-    if (entry === undefined || entry.value === null || isDead(entry, nowMs))
-      return { found: false, source: "store" };
-    if (token !== undefined) await this.#cache.fill(entry, token);
-    return {
-      found: true,
-      value: entry.value,
-      source: "store",
-      version: entry.version,
-      expiresAtMs: entry.expiresAtMs,
-      nowMs,
-      durable: from,
-    };
+    // Pinned, a write that is in the outbox alone is still in the cache, so the outbox need not be asked.
+    const stored =
+      this.#cache.policy?.pinned === true ? await this.#rowOf(key) : await this.#stored(key);
+    const answer = answerOf(stored, nowMs);
+    if (answer.found && stored !== undefined && token !== undefined)
+      await this.#cache.fill(stored.entry, token);
+    return answer;
   }
 
-  /** Unpinned, a write may live in the outbox alone; pinned, its value is still in the cache and this is never asked. */
-  async #newest(key: string): Promise<{ entry: Entry | undefined; from: "shadow" | "outbox" }> {
-    if (this.#cache.policy?.pinned === true)
-      return { entry: await this.#shadow(key), from: "shadow" };
-    const events = await this.#bounded(this.#outbox.unprocessedOf([key]));
-    const shadow = await this.#shadow(key);
-    const newest = newestOf((events.get(key) ?? []).map((event) => event.entry));
-    if (newest !== undefined && (shadow === undefined || newest.version > shadow.version)) {
-      return { entry: newest, from: "outbox" };
-    }
-    return { entry: shadow, from: "shadow" };
+  #stored(key: string): Promise<NewestStored | undefined> {
+    return this.#bounded(newestStored({ store: this.#store, outbox: this.#outbox }, key));
+  }
+
+  async #rowOf(key: string): Promise<NewestStored | undefined> {
+    const entry = await this.#shadow(key);
+    return entry === undefined ? undefined : { entry, from: "shadow" };
   }
 
   #shadow(key: string): Promise<Entry | undefined> {
@@ -171,22 +168,12 @@ export class CacheFirstReadPath implements ReadPath {
       return undefined;
     }
   }
+}
 
-  async #fromStoreAlone(key: string): Promise<ReadAnswer> {
-    const { entry, from } = await this.#newest(key);
-    const nowMs = this.#clock.nowMs();
-    if (entry === undefined || entry.value === null || isDead(entry, nowMs)) {
-      return { found: false, source: "store", warning: BEHIND };
-    }
-    return {
-      found: true,
-      value: entry.value,
-      source: "store",
-      version: entry.version,
-      expiresAtMs: entry.expiresAtMs,
-      nowMs,
-      durable: from,
-      warning: BEHIND,
-    };
-  }
+function answerOf(stored: NewestStored | undefined, nowMs: number): ReadAnswer {
+  if (stored === undefined) return { found: false, source: "store" };
+  const { entry, from } = stored;
+  const { value, version, expiresAtMs } = entry;
+  if (value === null || isDead(entry, nowMs)) return { found: false, source: "store", version };
+  return { found: true, value, source: "store", version, expiresAtMs, nowMs, durable: from };
 }

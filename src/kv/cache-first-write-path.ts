@@ -1,65 +1,115 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
-import { isDead } from "../model/entry.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import { type Entry, isDead } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
-import type { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
+import type { CacheFirstDelivery, Delivered } from "../sync/cache-first-delivery.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
-import type { Route, WritePath, WriteReceipt } from "./write-path.ts";
+import { CacheFirstDecision, type Decision } from "./cache-first-decision.ts";
+import { untilInShadow } from "./until-in-shadow.ts";
+import {
+  type Acknowledgement,
+  methodOf,
+  type Route,
+  WAIT_MARGIN_MS,
+  type WritePath,
+  type WriteReceipt,
+} from "./write-path.ts";
+
+export interface CacheFirstWritePathParts {
+  readonly cache: CacheAuthorityPort;
+  readonly store: StorePort;
+  readonly outbox: OutboxPort;
+  readonly delivery: CacheFirstDelivery;
+  readonly circuit: StoreCircuit;
+  readonly stats: SyncStats;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly syncTimeoutMs: number;
+}
 
 /** Redis decides and mints; the store follows before the caller is told, or the journal or the outbox holds the write. */
 export class CacheFirstWritePath implements WritePath {
   readonly hasEventPath = true;
-  readonly #cache: CacheAuthorityPort;
-  readonly #store: StorePort;
-  readonly #delivery: CacheFirstDelivery;
-  readonly #circuit: StoreCircuit;
-  readonly #stats: SyncStats;
-  readonly #clock: Clock;
-  readonly #syncTimeoutMs: number;
+  readonly #parts: CacheFirstWritePathParts;
+  readonly #decision: CacheFirstDecision;
 
-  constructor(parts: {
-    readonly cache: CacheAuthorityPort;
-    readonly store: StorePort;
-    readonly delivery: CacheFirstDelivery;
-    readonly circuit: StoreCircuit;
-    readonly stats: SyncStats;
-    readonly clock: Clock;
-    readonly syncTimeoutMs: number;
-  }) {
-    this.#cache = parts.cache;
-    this.#store = parts.store;
-    this.#delivery = parts.delivery;
-    this.#circuit = parts.circuit;
-    this.#stats = parts.stats;
-    this.#clock = parts.clock;
-    this.#syncTimeoutMs = parts.syncTimeoutMs;
+  constructor(parts: CacheFirstWritePathParts) {
+    this.#parts = parts;
+    this.#decision = new CacheFirstDecision({ ...parts, storeLimitMs: parts.syncTimeoutMs });
   }
 
-  async write(command: WriteCommand, route: Route): Promise<WriteReceipt> {
-    const startedMs = this.#clock.monotonicMs();
-    const minted = await this.#cache.write(command);
-    if (minted.outcome === "moved") throw new TypeError("An unguarded write cannot have moved.");
+  async write(
+    command: WriteCommand,
+    route: Route,
+    ack: Acknowledgement = "durable",
+  ): Promise<WriteReceipt> {
+    const { clock, stats, store, syncTimeoutMs } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const decided = await this.#decision.decide(command);
+    const { key } = command;
+    const version = decided.outcome === "stored" ? decided.version : decided.entry.version;
 
     // Before delivery: afterwards the row is the delete itself.
     const existed =
-      command.op === "delete"
-        ? (minted.existed ?? (await this.#existedInShadow(command.key)))
+      command.op === "delete" && decided.outcome === "written"
+        ? (decided.existed ?? (ack === "cache" ? null : await this.#existedInShadow(key)))
         : null;
-    const { method, durable } = await this.#delivery.deliver(minted.entry, minted.pinned, route);
+    const { method, durable } = await this.#makeDurable(decided, route, ack);
+    const isWaiting = ack === "shadow" && durable !== "shadow";
+    if (isWaiting) {
+      const deadlineMs = startedMs + syncTimeoutMs + WAIT_MARGIN_MS;
+      await untilInShadow(
+        clock,
+        { version, durable, deadlineMs },
+        async () => (await store.get(key))?.version,
+      );
+    }
 
-    const latencyMs = this.#clock.monotonicMs() - startedMs;
-    this.#stats.acknowledged(method, latencyMs);
-    return { key: command.key, version: minted.entry.version, method, durable, existed, latencyMs };
+    const latencyMs = clock.monotonicMs() - startedMs;
+    if (decided.outcome === "written") stats.acknowledged(method, latencyMs);
+    return { key, version, method, durable: isWaiting ? "shadow" : durable, existed, latencyMs };
+  }
+
+  async #makeDurable(decided: Decision, route: Route, ack: Acknowledgement): Promise<Delivered> {
+    const { delivery } = this.#parts;
+    if (decided.outcome === "stored")
+      return { method: methodOf(decided.durable), durable: decided.durable };
+    const { entry, pinned } = decided;
+    if (pinned && decided.outcome === "repeated") {
+      // The marker says where it is, whoever has been bringing it there since.
+      const durable = decided.isPending ? "journal" : "shadow";
+      return { method: methodOf(durable), durable };
+    }
+    if (pinned && ack === "cache") {
+      void this.#deliverBehind(entry, route);
+      return { method: methodOf("journal"), durable: "journal" };
+    }
+    // Unpinned also a repetition: the first call may have ended before the store had anything.
+    return delivery.deliver(entry, pinned, route);
+  }
+
+  async #deliverBehind(entry: Entry, route: Route): Promise<void> {
+    try {
+      await this.#parts.delivery.deliver(entry, true, route);
+    } catch (error) {
+      this.#parts.log.warn(
+        { err: error, key: entry.key },
+        "A write that was acknowledged by the cache was overtaken in the store",
+      );
+    }
   }
 
   async #existedInShadow(key: string): Promise<boolean | null> {
-    const looked = await this.#circuit.run(() =>
-      within(this.#clock, this.#syncTimeoutMs / 2, this.#store.get(key)),
-    );
+    const { circuit, clock, store, syncTimeoutMs } = this.#parts;
+    const looked = await circuit.run(() => within(clock, syncTimeoutMs / 2, store.get(key)));
     if (looked.outcome !== "done") return null;
-    return looked.value !== undefined && !isDead(looked.value, this.#clock.nowMs());
+    return looked.value !== undefined && !isDead(looked.value, clock.nowMs());
   }
 }

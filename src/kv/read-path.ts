@@ -1,9 +1,15 @@
 import type { Version } from "../model/version.ts";
 import type { Durability } from "./write-path.ts";
 
-export type ReadAnswer =
-  | FoundValue
-  | { readonly found: false; readonly source: "cache" | "store"; readonly warning?: string };
+export type ReadAnswer = FoundValue | NothingFound;
+
+export interface NothingFound {
+  readonly found: false;
+  readonly source: "cache" | "store";
+  /** The version of the delete, or of what has expired; absent where nothing is known of the key. */
+  readonly version?: Version;
+  readonly warning?: string;
+}
 
 export interface FoundValue {
   readonly found: true;
@@ -22,4 +28,7 @@ export interface FoundValue {
 /** Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE, KEY_WRONG_TYPE, VALUE_NOT_TEXT. */
 export interface ReadPath {
   read(key: string): Promise<ReadAnswer>;
+
+  /** What the store has, its unprocessed events too, whatever the cache holds. Linearizable. Error: STORE_UNAVAILABLE. */
+  readStored(key: string): Promise<ReadAnswer>;
 }

@@ -37,6 +37,10 @@ export class StoreFirstReadPath implements ReadPath {
     if (copy !== undefined && stamp !== undefined && copy.stamp === stamp) {
       return this.#answer(copy.entry, "cache", null);
     }
+    return this.readStored(key);
+  }
+
+  async readStored(key: string): Promise<ReadAnswer> {
     const load = this.#authority.current(key, (loaded, stampThen) =>
       keepCopy(this.#cache, key, loaded, stampThen),
     );
@@ -47,7 +51,8 @@ export class StoreFirstReadPath implements ReadPath {
 
   #answer(entry: Entry, source: "cache" | "store", durable: Durability | null): ReadAnswer {
     const nowMs = this.#clock.nowMs();
-    if (entry.value === null || isDead(entry, nowMs)) return { found: false, source };
+    if (entry.value === null || isDead(entry, nowMs))
+      return { found: false, source, version: entry.version };
     return {
       found: true,
       value: entry.value,

@@ -1,13 +1,24 @@
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
+import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import { keepCopy } from "./keep-copy.ts";
-import type { Route, WritePath, WriteReceipt } from "./write-path.ts";
+import { refused } from "./refused.ts";
+import { untilInShadow } from "./until-in-shadow.ts";
+import {
+  type Acknowledgement,
+  type Durability,
+  methodOf,
+  type Route,
+  WAIT_MARGIN_MS,
+  type WritePath,
+  type WriteReceipt,
+} from "./write-path.ts";
 
 export interface StoreFirstWritePathParts {
   readonly cache: CopyCachePort;
@@ -31,10 +42,16 @@ export class StoreFirstWritePath implements WritePath {
     this.hasEventPath = parts.authority.hasEventPath;
   }
 
-  async write(command: WriteCommand, route: Route): Promise<WriteReceipt> {
+  async write(
+    command: WriteCommand,
+    route: Route,
+    ack: Acknowledgement = "durable",
+  ): Promise<WriteReceipt> {
     const { cache, authority, pool, circuit, stats, clock, onEvent, syncTimeoutMs } = this.#parts;
     const startedMs = clock.monotonicMs();
-    const to = route === "event" && this.hasEventPath ? "outbox" : "shadow";
+    // The row costs the store what the event does, so who waits for the row is not sent the longer way.
+    const isByEvent = route === "event" && this.hasEventPath && ack !== "shadow";
+    const to = isByEvent ? "outbox" : "shadow";
     const decide = () =>
       authority.write(command, {
         to,
@@ -49,14 +66,45 @@ export class StoreFirstWritePath implements WritePath {
         `The store did not answer within ${syncTimeoutMs} ms.`,
       );
     }
-    if (written.value.outcome === "moved")
-      throw new TypeError("An unguarded write cannot have moved.");
+    const { value: made } = written;
+    const { key } = command;
+    switch (made.outcome) {
+      case "moved":
+        throw new TypeError("An unguarded write cannot have moved.");
+      case "conflict":
+      case "reused":
+        throw refused(command, made);
+      case "repeated": {
+        const { version, from } = made;
+        const isWaiting = ack === "shadow" && from !== "shadow";
+        if (isWaiting) await this.#untilInRow(key, { version, durable: from, startedMs });
+        const durable = isWaiting ? "shadow" : from;
+        const latencyMs = clock.monotonicMs() - startedMs;
+        return { key, version, method: methodOf(from), durable, existed: null, latencyMs };
+      }
+      case "written": {
+        if (to === "outbox") onEvent();
+        const method = methodOf(to);
+        const latencyMs = clock.monotonicMs() - startedMs;
+        stats.acknowledged(method, latencyMs);
+        const { entry, existed } = made;
+        return { key, version: entry.version, method, durable: to, existed, latencyMs };
+      }
+    }
+  }
 
-    if (to === "outbox") onEvent();
-    const method = to === "outbox" ? "EVENT_BASED" : "ASYNC_THREAD";
-    const latencyMs = clock.monotonicMs() - startedMs;
-    stats.acknowledged(method, latencyMs);
-    const { entry, existed } = written.value;
-    return { key: command.key, version: entry.version, method, durable: to, existed, latencyMs };
+  async #untilInRow(
+    key: string,
+    {
+      startedMs,
+      ...write
+    }: { readonly version: Version; readonly durable: Durability; readonly startedMs: number },
+  ): Promise<void> {
+    const { authority, clock, syncTimeoutMs } = this.#parts;
+    const deadlineMs = startedMs + syncTimeoutMs + WAIT_MARGIN_MS;
+    await untilInShadow(clock, { ...write, deadlineMs }, async () => {
+      const current = await authority.current(key);
+      return current?.from === "shadow" ? current.entry.version : undefined;
+    });
   }
 }

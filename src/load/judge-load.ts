@@ -3,7 +3,7 @@ export interface LoadInputs {
   readonly poolUtilization: number;
   /** Direct syncs waiting for a place. */
   readonly queued: number;
-  /** Events not processed yet, as last counted. */
+  /** Events not processed yet and not parked, as last counted. */
   readonly unprocessed: number;
 }
 

@@ -1,5 +1,7 @@
 import type { Route } from "../kv/write-path.ts";
 import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
+import type { SettingName, SyncMode, SyncSettings } from "../model/sync-settings.ts";
 import type { Backlog } from "../sync/backlog.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import {
@@ -9,7 +11,11 @@ import {
   type LoadThresholds,
 } from "./judge-load.ts";
 
-export type SyncMode = "hybrid" | "event-only";
+/** Where the switch and the thresholds come from; they may change at any time. */
+export interface SettingsSource {
+  readonly inForce: SyncSettings;
+  isRunTime(name: SettingName): boolean;
+}
 
 export interface LoadReport extends LoadJudgement {
   readonly inputs: LoadInputs;
@@ -25,13 +31,15 @@ export interface RouteChoice {
 /** How old the count of unprocessed events may be when a write chooses its way, milliseconds. */
 const COUNT_AGE_MS = 1000;
 
+/** How long a report waits for a fresh count, milliseconds; a store that hangs should not keep whoever asks. */
+const COUNT_LIMIT_MS = 1000;
+
 /** Chooses the way of each write by load. The pool is looked at live; events are counted at most once a second. */
 export class LoadDetector {
   readonly #pool: SyncPool;
   readonly #backlog: Backlog;
   readonly #clock: Clock;
-  readonly #thresholds: LoadThresholds;
-  readonly #mode: SyncMode;
+  readonly #settings: SettingsSource;
   readonly #hasEventPath: boolean;
   #unprocessed = 0;
   #countedAtMs = Number.NEGATIVE_INFINITY;
@@ -41,34 +49,33 @@ export class LoadDetector {
     readonly pool: SyncPool;
     readonly backlog: Backlog;
     readonly clock: Clock;
-    readonly thresholds: LoadThresholds;
-    readonly mode: SyncMode;
+    readonly settings: SettingsSource;
     /** Whether the authority can take a write as an event at all. */
     readonly hasEventPath: boolean;
   }) {
     this.#pool = parts.pool;
     this.#backlog = parts.backlog;
     this.#clock = parts.clock;
-    this.#thresholds = parts.thresholds;
-    this.#mode = parts.mode;
+    this.#settings = parts.settings;
     this.#hasEventPath = parts.hasEventPath;
   }
 
   get mode(): SyncMode {
-    return this.#mode;
+    return this.#settings.inForce.mode;
   }
 
   /** Judges with a fresh count. Where it cannot be had, the last one stands. */
   async report(): Promise<LoadReport> {
-    await this.#count();
+    await within(this.#clock, COUNT_LIMIT_MS, this.#count());
     const inputs = this.#inputs();
-    const judgement = judgeLoad(inputs, this.#thresholds);
+    const thresholds = this.#thresholds();
+    const judgement = judgeLoad(inputs, thresholds);
     const { route, reason } = this.#choose(judgement);
     return {
       highLoad: judgement.highLoad,
       reason,
       inputs,
-      thresholds: this.#thresholds,
+      thresholds,
       wouldUse: route === "direct" ? "ASYNC_THREAD" : "EVENT_BASED",
     };
   }
@@ -76,7 +83,7 @@ export class LoadDetector {
   /** The way for a write now. Never waits: an old count is renewed in the background. */
   choose(): RouteChoice {
     if (this.#clock.monotonicMs() - this.#countedAtMs > COUNT_AGE_MS) void this.#count();
-    return this.#choose(judgeLoad(this.#inputs(), this.#thresholds));
+    return this.#choose(judgeLoad(this.#inputs(), this.#thresholds()));
   }
 
   #choose({ highLoad, reason }: LoadJudgement): RouteChoice {
@@ -86,10 +93,18 @@ export class LoadDetector {
         reason: `Without Redis, MongoDB takes each write itself: there is no event path. ${reason}`,
       };
     }
-    if (this.#mode === "event-only") {
-      return { route: "event", reason: "Event-only mode is set (LOCKSTEP_SYNC_MODE)." };
+    if (this.mode === "event-only") {
+      const where = this.#settings.isRunTime("mode")
+        ? "at run time, hybrid_sync_configure"
+        : "LOCKSTEP_SYNC_MODE";
+      return { route: "event", reason: `Event-only mode is set (${where}).` };
     }
     return { route: highLoad ? "event" : "direct", reason };
+  }
+
+  #thresholds(): LoadThresholds {
+    const { poolRatio, queued, unprocessed } = this.#settings.inForce;
+    return { poolRatio, queued, unprocessed };
   }
 
   #inputs(): LoadInputs {
@@ -101,8 +116,9 @@ export class LoadDetector {
     this.#counting ??= this.#backlog
       .count()
       .then(
-        ({ unprocessed }) => {
-          this.#unprocessed = unprocessed;
+        ({ unprocessed, parked }) => {
+          // What is parked waits for a person; that no more writes are tried directly would not help it.
+          this.#unprocessed = Math.max(0, unprocessed - parked);
         },
         // A backend that is down shows in the pool and in the answers of the writes themselves.
         () => undefined,

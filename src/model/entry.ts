@@ -1,3 +1,4 @@
+import type { IdempotencyRecords } from "./idempotency.ts";
 import type { Version } from "./version.ts";
 
 /** How a write reached the shadow: in its own call, or by an event that the projector applied. */
@@ -19,6 +20,8 @@ export interface Entry extends WriterIds {
   readonly hash: string;
   /** Data TTL as a point in time, milliseconds since 1970; null = never. */
   readonly expiresAtMs: number | null;
+  /** The last idempotency keys of the key, this write's among them. Absent: whoever minted it did not know of any, and the row keeps its own. */
+  readonly idempotency?: IdempotencyRecords;
 }
 
 /** An entry as the store keeps it, with how and when it arrived there. */
@@ -35,6 +38,13 @@ export function isDead(entry: Pick<Entry, "value" | "expiresAtMs">, nowMs: numbe
 
 export function isExpired(expiresAtMs: number | null, nowMs: number): boolean {
   return expiresAtMs !== null && expiresAtMs <= nowMs;
+}
+
+/** The newer of two entries of one key; records that it does not know of come from the older one, as a row would keep them. */
+export function newerOf<T extends Entry>(one: T, other: T): T {
+  const [newer, older] = one.version > other.version ? [one, other] : [other, one];
+  if (newer.idempotency !== undefined || older.idempotency === undefined) return newer;
+  return { ...newer, idempotency: older.idempotency };
 }
 
 /** The newest of several entries of one key. */

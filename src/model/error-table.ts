@@ -52,6 +52,22 @@ const TABLE = {
     retryAfterMs: 100,
     hint: "The key was written while it was being repaired, and the newer write stands. Call verify_key_sync to see whether a repair is still needed.",
   },
+  VERSION_CONFLICT: {
+    kind: "conflict",
+    retryable: false,
+    hint: "Nothing was written: the key is not as ifVersion or ifAbsent asks. Read it with kv_get, decide again, and call with the version it has now.",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    kind: "conflict",
+    retryable: false,
+    hint: "Nothing was written: this idempotencyKey belongs to an earlier write of the key with another value, TTL or condition. Use a new one for a new write.",
+  },
+  VERSION_NOT_REACHED: {
+    kind: "conflict",
+    retryable: true,
+    retryAfterMs: 250,
+    hint: "Neither cache nor store has the key in that version yet. Call again, or leave minVersion out to read what there is.",
+  },
   CACHE_UNAVAILABLE: {
     kind: "unavailable",
     retryable: true,
@@ -66,11 +82,17 @@ const TABLE = {
     at: "store",
     hint: "The store does not answer. GET /ready names the cause; cached keys can still be read.",
   },
+  DOCUMENT_REFUSED: {
+    kind: "conflict",
+    retryable: false,
+    at: "store",
+    hint: "The store answers, and refuses this one write: it is too large for it, or breaks a rule that was set on its collection or table. Change the rule or the value. outbox_dead_letters lists writes that wait for that, and outbox_replay tries them again.",
+  },
   UNKNOWN_OUTCOME: {
     kind: "unavailable",
     retryable: true,
     retryAfterMs: 2500,
-    hint: "The write may or may not have happened. Read the key to see, then repeat the call if it is not there.",
+    hint: "The write may or may not have happened. Read the key to see, then repeat the call if it is not there; a call with an idempotencyKey can be repeated as it is.",
   },
   TIMED_OUT: {
     kind: "unavailable",

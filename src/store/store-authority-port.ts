@@ -1,20 +1,22 @@
 import type { Entry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
+import type { WriteRefusal } from "../model/write-condition.ts";
 
 /**
  * A store that mints versions and decides writes itself: what the in-process cache needs, since a cache that dies
  * with its process can be no authority.
  *
- * Errors: STORE_UNAVAILABLE where the write surely did not happen, UNKNOWN_OUTCOME where the answer was lost.
+ * Errors: STORE_UNAVAILABLE where the write surely did not happen, UNKNOWN_OUTCOME where the answer was lost,
+ * DOCUMENT_REFUSED where a rule of the store forbids this one.
  */
 export interface StoreAuthorityPort {
   /** Whether a write may go to the outbox instead of the row. */
   readonly hasEventPath: boolean;
 
   /**
-   * Mints a version above every earlier one of the key and writes the shadow row, or (`to: "outbox"`) an outbox event, durably. `guard` makes
-   * it conditional on the newest of row and unprocessed events.
+   * Mints a version above every earlier one of the key and writes the shadow row, or (`to: "outbox"`) an outbox event, durably. The
+   * command's condition and idempotency, and `guard`, are judged on the newest of row and unprocessed events.
    * `onCommitted` runs in the same turn of the event loop as the commit, before any other caller can look: whoever
    * keeps a copy replaces it there.
    */
@@ -64,4 +66,11 @@ export type AuthorityWrite =
       /** Whether a live value stood there before. */
       readonly existed: boolean;
     }
+  | {
+      /** The write with this idempotency key was made before, and this is its version; nothing was written now. */
+      readonly outcome: "repeated";
+      readonly version: Version;
+      readonly from: CurrentEntry["from"];
+    }
+  | WriteRefusal
   | { readonly outcome: "moved"; readonly version: Version | null };

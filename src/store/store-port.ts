@@ -6,7 +6,9 @@ import type { Version } from "../model/version.ts";
  * so repeating or reordering them is harmless.
  *
  * Every method may fail with STORE_UNAVAILABLE: what it was to change has surely not been changed. Only
- * {@link StorePort.applyNewer} may also fail with UNKNOWN_OUTCOME: the answer was lost.
+ * {@link StorePort.applyNewer} may also fail with UNKNOWN_OUTCOME: the answer was lost; and with DOCUMENT_REFUSED: the
+ * store answers, and will not take one of the entries, now or later, unless someone changes its rules. The others may
+ * or may not have been written.
  */
 export interface StorePort {
   readonly kind: "sqlite" | "mongodb";
@@ -25,7 +27,7 @@ export interface StorePort {
 
   /**
    * Writes each entry whose version is newer than the row's (or that has no row yet) and leaves the other rows
-   * untouched. Resolves when all of it is durable (majority and journaled; flushed to disk), with the version each
+   * untouched. An entry without idempotency records leaves those of its row. Resolves when all of it is durable (majority and journaled; flushed to disk), with the version each
    * key's row has now: the entry's own, or a newer one. The same key may occur more than once.
    */
   applyNewer(entries: readonly Entry[], method: SyncMethod): Promise<ReadonlyMap<string, Version>>;

@@ -8,6 +8,8 @@ const EXACT_LIMIT = 1000;
 export interface BacklogCount {
   /** Outbox events not processed, plus journal writes that their call has left behind and no event stands for. */
   readonly unprocessed: number;
+  /** Those of the outbox events that are parked. */
+  readonly parked: number;
   /** Writes whose direct call may still be under way. */
   readonly pending: number;
 }
@@ -34,13 +36,15 @@ export class Backlog {
 
   /** Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE. */
   async count(): Promise<BacklogCount> {
-    const [events, all, old] = await Promise.all([
+    const [events, parked, all, old] = await Promise.all([
       this.#outbox.countUnprocessed(),
+      this.#outbox.countDead(),
       this.#cache.countPending(0),
       this.#cache.countPending(this.#callLimitMs),
     ]);
     return {
       unprocessed: events + (await this.#journalOnly(old, events)),
+      parked,
       pending: Math.max(0, all - old),
     };
   }

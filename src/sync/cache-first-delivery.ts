@@ -8,6 +8,7 @@ import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
+import { isRefusal } from "./apply-around-refusals.ts";
 import { type BatchOptions, DirectSync, type Landed, TELL_LIMIT_MS } from "./direct-sync.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
@@ -63,11 +64,10 @@ export class CacheFirstDelivery {
   }
 
   async #pinned(entry: Entry, route: Route): Promise<Delivered> {
-    if (route === "event") {
-      const appended = await this.#append(entry);
-      return { method: "EVENT_BASED", durable: appended.outcome === "done" ? "outbox" : "journal" };
-    }
+    if (route === "event") return this.#pinnedEvent(entry);
     const landed = await this.#applyDirect(this.#pinnedSync, entry);
+    // The store answers, only not to this document: as an event it is tried again, counted and parked.
+    if (landed.outcome === "failed" && isRefusal(landed.error)) return this.#pinnedEvent(entry);
     // The marker is the event: the outbox lives on the server that has just failed to answer.
     if (landed.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
     if (landed.value.told === "dropped") {
@@ -77,6 +77,11 @@ export class CacheFirstDelivery {
       );
     }
     return { method: "ASYNC_THREAD", durable: "shadow" };
+  }
+
+  async #pinnedEvent(entry: Entry): Promise<Delivered> {
+    const appended = await this.#append(entry);
+    return { method: "EVENT_BASED", durable: appended.outcome === "done" ? "outbox" : "journal" };
   }
 
   async #unpinned(entry: Entry, route: Route): Promise<Delivered> {

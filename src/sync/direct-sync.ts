@@ -1,8 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
 import { type Bounded, within } from "../lib/deadline.ts";
-import type { Entry } from "../model/entry.ts";
+import { type Entry, newerOf } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { StorePort } from "../store/store-port.ts";
+import { type AppliedEntries, applyEntries } from "./apply-around-refusals.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 
@@ -46,7 +47,7 @@ interface Batch<Told> {
   /** Ends the wait for company. */
   readonly full: AbortController;
   readonly outcome: Promise<
-    Bounded<{ versions: ShadowVersions; told: ReadonlyMap<string, Told> | undefined }>
+    Bounded<AppliedEntries & { told: ReadonlyMap<string, Told> | undefined }>
   >;
 }
 
@@ -68,7 +69,8 @@ export class DirectSync<Told> {
     const batch = this.#join(entry);
     const answer = await batch.outcome;
     if (answer.outcome !== "done") return answer;
-    const { versions, told } = answer.value;
+    const { versions, refused, told } = answer.value;
+    if (refused.has(entry.key)) return { outcome: "failed", error: refused.get(entry.key) };
     const version = versions.get(entry.key) ?? entry.version;
     return { outcome: "done", value: { version, told: told?.get(entry.key) } };
   }
@@ -77,7 +79,7 @@ export class DirectSync<Told> {
     const batch = this.#open ?? this.#begin();
     batch.entries.push(entry);
     const known = batch.newest.get(entry.key);
-    if (known === undefined || entry.version > known.version) batch.newest.set(entry.key, entry);
+    batch.newest.set(entry.key, known === undefined ? entry : newerOf(entry, known));
     if (batch.newest.size >= this.#parts.batch.sizeMax) this.#seal(batch);
     return batch;
   }
@@ -109,24 +111,26 @@ export class DirectSync<Told> {
     const land = () => {
       // Whoever came while the batch waited for its place goes with it.
       this.#seal(batch);
-      return store.applyNewer([...batch.newest.values()], "ASYNC_THREAD");
+      return applyEntries(store, [...batch.newest.values()], "ASYNC_THREAD");
     };
     const landed = await circuit.run(() =>
-      pool.run(land, { limitMs, onLate: (versions) => this.#landedLate(batch, versions) }),
+      pool.run(land, { limitMs, onLate: ({ versions }) => this.#landedLate(batch, versions) }),
     );
     this.#seal(batch);
     if (landed.outcome !== "done") return landed;
-    const versions = landed.value;
+    const { versions, refused } = landed.value;
     const told =
       tell === undefined ? undefined : await within(clock, TELL_LIMIT_MS, tell(versions));
     return {
       outcome: "done",
-      value: { versions, told: told?.outcome === "done" ? told.value : undefined },
+      value: { versions, refused, told: told?.outcome === "done" ? told.value : undefined },
     };
   }
 
   #landedLate(batch: Batch<Told>, versions: ShadowVersions): void {
-    for (const entry of batch.entries)
-      this.#parts.onLate(entry, versions.get(entry.key) ?? entry.version);
+    for (const entry of batch.entries) {
+      const version = versions.get(entry.key);
+      if (version !== undefined) this.#parts.onLate(entry, version);
+    }
   }
 }

@@ -1,16 +1,25 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { CacheObservation } from "../cache/cache-port.ts";
+import { BatchSizer } from "../lib/batch-sizer.ts";
 import { Flights } from "../lib/flights.ts";
 import { shortHash } from "../model/content-hash.ts";
 import type { Entry } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "./acknowledger.ts";
+import { applyEntries, isRefusal } from "./apply-around-refusals.ts";
 
 /** A pending write older than this was left behind by its call, or its process is gone; milliseconds. */
 export const SWEEP_AGE_MS = 1000;
 
-/** While the store takes one batch, the next is read from the cache. */
 const BATCHES_AT_ONCE = 4;
+
+/** What one batch may hold of values, as far as its size can be foreseen. */
+const BATCH_BYTES_MAX = 4_000_000;
+
+/** Keys of refused writes that are remembered at most. */
+const HANDED_OVER_MAX = 10_000;
 
 /**
  * Brings pending writes from the cache into the shadow: those whose call could not reach the store, or whose process
@@ -19,19 +28,24 @@ const BATCHES_AT_ONCE = 4;
 export class JournalSweep {
   readonly #cache: CacheAuthorityPort;
   readonly #store: StorePort;
+  readonly #outbox: OutboxPort;
   readonly #acknowledge: Acknowledge;
   readonly #batchSize: number;
+  /** Writes that the store refuses and for which an event stands now, by key: that event is tried from then on. */
+  readonly #handedOver = new Map<string, Version>();
 
-  constructor(
-    cache: CacheAuthorityPort,
-    store: StorePort,
-    acknowledge: Acknowledge,
-    batchSize: number,
-  ) {
-    this.#cache = cache;
-    this.#store = store;
-    this.#acknowledge = acknowledge;
-    this.#batchSize = batchSize;
+  constructor(parts: {
+    readonly cache: CacheAuthorityPort;
+    readonly store: StorePort;
+    readonly outbox: OutboxPort;
+    readonly acknowledge: Acknowledge;
+    readonly batchSize: number;
+  }) {
+    this.#cache = parts.cache;
+    this.#store = parts.store;
+    this.#outbox = parts.outbox;
+    this.#acknowledge = parts.acknowledge;
+    this.#batchSize = parts.batchSize;
   }
 
   /** Returns how many keys were brought over. Ends early when `signal` aborts. */
@@ -53,29 +67,57 @@ export class JournalSweep {
     return synced;
   }
 
+  /** While the store takes one batch, the next is read from the cache. */
   async #syncPage(keys: readonly string[]): Promise<number> {
     const flights = new Flights(BATCHES_AT_ONCE);
+    const sizer = new BatchSizer({ itemsMax: this.#batchSize, bytesMax: BATCH_BYTES_MAX });
     let synced = 0;
-    for (let start = 0; start < keys.length; start += this.#batchSize) {
-      if (flights.hasFailed) break;
-      const batch = keys.slice(start, start + this.#batchSize);
-      await flights.begin(async () => {
-        const done = await this.syncKeys(batch);
-        synced += done;
-      });
+    let start = 0;
+    try {
+      while (start < keys.length && !flights.hasFailed) {
+        const batch = keys.slice(start, start + sizer.items);
+        const seen = await this.#cache.observe(batch);
+        sizer.saw(batch.length, bytesOf(seen));
+        start += batch.length;
+        await flights.begin(async () => {
+          const done = await this.#sync(seen);
+          synced += done;
+        });
+      }
+    } finally {
+      await flights.land();
     }
-    await flights.land();
     return synced;
   }
 
-  /** Brings these keys' cached writes into the shadow now, as far as each can be; returns how many could. */
-  async syncKeys(keys: readonly string[]): Promise<number> {
-    if (keys.length === 0) return 0;
-    const seen = await this.#cache.observe(keys);
-    const entries = seen.map(entryOf).filter((entry) => entry !== undefined);
+  /** Brings cached writes into the shadow, as far as each can be; returns how many could. */
+  async #sync(seen: readonly CacheObservation[]): Promise<number> {
+    const entries = seen
+      .map(entryOf)
+      .filter((entry) => entry !== undefined)
+      .filter(({ key, version }) => this.#handedOver.get(key) !== version);
     if (entries.length === 0) return 0;
-    await this.#acknowledge(await this.#store.applyNewer(entries, "EVENT_BASED"));
-    return entries.length;
+    const { versions, refused } = await applyEntries(this.#store, entries);
+    await this.#acknowledge(versions);
+    for (const entry of entries) if (refused.has(entry.key)) await this.#handOver(entry);
+    return versions.size;
+  }
+
+  /** What the store refuses becomes an event, so that it is counted, parked and shown like any other. The marker stays. */
+  async #handOver(entry: Entry): Promise<void> {
+    const { key, version } = entry;
+    const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
+    if (!events.some((event) => event.entry.version >= version)) {
+      try {
+        await this.#outbox.append([entry]);
+      } catch (error) {
+        // Refused there too: it stays in the journal, where verification finds it overdue.
+        if (!isRefusal(error)) throw error;
+      }
+    }
+    // Forgetting only repeats an attempt.
+    if (this.#handedOver.size >= HANDED_OVER_MAX) this.#handedOver.clear();
+    this.#handedOver.set(key, version);
   }
 }
 
@@ -86,20 +128,15 @@ export class JournalSweep {
  */
 export function entryOf({ key, value, meta, foreignType }: CacheObservation): Entry | undefined {
   if (meta === undefined || foreignType !== undefined) return undefined;
-  const { version, expiresAtMs, sessionId, interactionId } = meta;
-  if (meta.tombstone) {
-    if (value !== undefined) return undefined;
-    return { key, version, value: null, hash: "", expiresAtMs: null, sessionId, interactionId };
+  const { shortHash: cachedHash, tombstone, ...written } = meta;
+  if (tombstone) {
+    return value === undefined ? { ...written, key, value: null, hash: "" } : undefined;
   }
-  if (value === undefined || !value.isText || shortHash(value.hash) !== meta.shortHash)
+  if (value === undefined || !value.isText || shortHash(value.hash) !== cachedHash)
     return undefined;
-  return {
-    key,
-    version,
-    value: value.text,
-    hash: value.hash,
-    expiresAtMs,
-    sessionId,
-    interactionId,
-  };
+  return { ...written, key, value: value.text, hash: value.hash };
+}
+
+function bytesOf(seen: readonly CacheObservation[]): number {
+  return seen.reduce((bytes, { value }) => bytes + (value?.text.length ?? 0), 0);
 }

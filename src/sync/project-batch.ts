@@ -1,4 +1,4 @@
-import type { Entry } from "../model/entry.ts";
+import { type Entry, newerOf } from "../model/entry.ts";
 import type { OutboxEvent } from "../store/outbox-port.ts";
 
 /** The newest entry of each key in a batch: the older ones would be refused by the shadow anyway. */
@@ -6,7 +6,7 @@ export function newestPerKey(events: readonly OutboxEvent[]): readonly Entry[] {
   const newest = new Map<string, Entry>();
   for (const { entry } of events) {
     const known = newest.get(entry.key);
-    if (known === undefined || entry.version > known.version) newest.set(entry.key, entry);
+    newest.set(entry.key, known === undefined ? entry : newerOf(entry, known));
   }
   return [...newest.values()];
 }
@@ -15,4 +15,13 @@ export function newestPerKey(events: readonly OutboxEvent[]): readonly Entry[] {
 export function backoffMs(attempts: number, fraction: number): number {
   const full = Math.min(1000 * 2 ** Math.min(attempts, 10), 60_000);
   return Math.round(full * (0.5 + fraction / 2));
+}
+
+/** Longer than any reason a store gives, and short enough to list a hundred. */
+const CAUSE_MAX_CHARACTERS = 500;
+
+/** Why an event was refused, in words. */
+export function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? error.message : "Unknown cause.";
+  return cause.slice(0, CAUSE_MAX_CHARACTERS);
 }

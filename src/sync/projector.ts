@@ -1,3 +1,4 @@
+import { BatchSizer } from "../lib/batch-sizer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Flights } from "../lib/flights.ts";
 import type { Log } from "../lib/log.ts";
@@ -6,14 +7,18 @@ import { WorkerLoop } from "../lib/worker-loop.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "./acknowledger.ts";
+import { applyEvents, type RefusedEvent } from "./apply-around-refusals.ts";
 import type { JournalSweep } from "./journal-sweep.ts";
-import { backoffMs, newestPerKey } from "./project-batch.ts";
+import { backoffMs, causeOf } from "./project-batch.ts";
 
 /** How long a claimed batch belongs to its claimer. Running out only repeats work. */
 const LEASE_MS = 10_000;
 
 /** While the store takes one batch, the next is claimed: on MongoDB half as fast again as one by one; more gain nothing. */
 const BATCHES_AT_ONCE = 4;
+
+/** What one batch may hold of values, as far as its size can be foreseen. */
+const BATCH_BYTES_MAX = 4_000_000;
 
 export interface ProjectorParts {
   readonly outbox: OutboxPort;
@@ -26,12 +31,15 @@ export interface ProjectorParts {
   readonly log: Log;
   readonly intervalMs: number;
   readonly batchSize: number;
+  /** After so many failed attempts an event that the store refuses is parked. */
+  readonly attemptsMax: number;
 }
 
 /**
  * Applies what waits to the shadow: every interval, and at once when told of an event. One cycle claims a batch, keeps
  * the newest per key, applies it in one bulk, acknowledges in the cache, and only then marks it processed; it goes on
- * until nothing is left, then sweeps the journal. A crash between any two steps repeats the step, which is harmless,
+ * until nothing is left, then sweeps the journal. What the store refuses is taken out of its batch, tried again after
+ * a pause, and parked in the end, so that it is in nobody's way. A crash between any two steps repeats the step, which is harmless,
  * because the shadow only takes newer versions.
  */
 export class Projector {
@@ -69,12 +77,14 @@ export class Projector {
   async #drainOutbox(signal: AbortSignal): Promise<number> {
     const { outbox, batchSize } = this.#parts;
     const flights = new Flights(BATCHES_AT_ONCE);
+    const sizer = new BatchSizer({ itemsMax: batchSize, bytesMax: BATCH_BYTES_MAX });
     let events = 0;
     try {
       while (!signal.aborted && !flights.hasFailed) {
-        const claim = { owner: this.#owner, limit: batchSize, leaseMs: LEASE_MS };
+        const claim = { owner: this.#owner, limit: sizer.items, leaseMs: LEASE_MS };
         const batch = await outbox.claim(claim);
         if (batch.length === 0) break;
+        sizer.saw(batch.length, bytesOf(batch));
         await flights.begin(() => this.#project(batch));
         events += batch.length;
       }
@@ -88,12 +98,39 @@ export class Projector {
     const { store, outbox, acknowledge } = this.#parts;
     const ids = batch.map((event) => event.id);
     try {
-      await acknowledge(await store.applyNewer(newestPerKey(batch), "EVENT_BASED"));
-      await outbox.markProcessed(ids);
+      const { versions, refused } = await applyEvents(store, batch);
+      await acknowledge(versions);
+      const refusedIds = new Set(refused.map(({ event }) => event.id));
+      await outbox.markProcessed(ids.filter((id) => !refusedIds.has(id)));
+      await this.#setAside(refused);
     } catch (error) {
       await this.#giveBack(batch, ids);
       throw error;
     }
+  }
+
+  /** Events that the store refuses rest, longer each time, and are parked in the end; those that rest alike go together. */
+  async #setAside(refused: readonly RefusedEvent[]): Promise<void> {
+    const { outbox, random, attemptsMax } = this.#parts;
+    const resting = new Map<number, string[]>();
+    for (const { event, error } of refused) {
+      const { id, attempts } = event;
+      if (attempts + 1 >= attemptsMax) await this.#park(event, error);
+      else resting.set(attempts, [...(resting.get(attempts) ?? []), id]);
+    }
+    for (const [attempts, ids] of resting) {
+      await outbox.release(ids, backoffMs(attempts, random.fraction()));
+    }
+  }
+
+  async #park({ id, entry, attempts }: OutboxEvent, error: unknown): Promise<void> {
+    const { outbox, log } = this.#parts;
+    const cause = causeOf(error);
+    await outbox.park([id], cause);
+    log.warn(
+      { id, key: entry.key, version: entry.version, attempts: attempts + 1, cause },
+      "The store refuses an outbox event, which was parked: see outbox_dead_letters",
+    );
   }
 
   async #giveBack(batch: readonly OutboxEvent[], ids: readonly string[]): Promise<void> {
@@ -127,4 +164,8 @@ export class Projector {
       this.#failing = true;
     }
   }
+}
+
+function bytesOf(batch: readonly OutboxEvent[]): number {
+  return batch.reduce((bytes, { entry }) => bytes + (entry.value?.length ?? 0), 0);
 }

@@ -1,5 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
-import type { LoadDetector, SyncMode } from "../load/load-detector.ts";
+import { within } from "../lib/deadline.ts";
+import type { LoadDetector } from "../load/load-detector.ts";
+import type { SyncMode } from "../model/sync-settings.ts";
 import type { Backlog, BacklogCount } from "./backlog.ts";
 import type { CircuitName, StoreCircuit } from "./store-circuit.ts";
 import type { PoolLoad, SyncPool } from "./sync-pool.ts";
@@ -17,6 +19,9 @@ export interface SyncReporterAnswer extends SyncStatsReport {
   readonly sinceMs: number;
 }
 
+/** How long counting what waits may take, milliseconds: who asks about a store that hangs should not hang too. */
+const COUNT_LIMIT_MS = 1000;
+
 /** What this process does for the agreement of cache and store, in figures. */
 export class SyncReporter {
   readonly #pool: SyncPool;
@@ -24,6 +29,7 @@ export class SyncReporter {
   readonly #stats: SyncStats;
   readonly #backlog: Backlog;
   readonly #load: LoadDetector;
+  readonly #clock: Clock;
   readonly #sinceMs: number;
 
   constructor(parts: {
@@ -39,16 +45,17 @@ export class SyncReporter {
     this.#stats = parts.stats;
     this.#backlog = parts.backlog;
     this.#load = parts.load;
+    this.#clock = parts.clock;
     this.#sinceMs = parts.clock.nowMs();
   }
 
   /** Answers while a backend is down too: that is when it is asked most. */
   async report(): Promise<SyncReporterAnswer> {
-    const backlog = await this.#backlog.count().catch(() => undefined);
+    const counted = await within(this.#clock, COUNT_LIMIT_MS, this.#backlog.count());
     return {
       ...this.#stats.report(),
       pool: this.#pool.load,
-      backlog,
+      backlog: counted.outcome === "done" ? counted.value : undefined,
       circuit: this.#circuit.state,
       mode: this.#load.mode,
       pid: process.pid,

@@ -37,7 +37,8 @@ export class CacheFirstRepair implements RepairSteps {
     const guard = await this.#guard(look);
     if (guard === undefined) return { outcome: "moved" } as const;
     const written = await this.#cache.write(command, guard);
-    if (written.outcome === "moved") return { outcome: "moved" } as const;
+    // A repair has neither condition nor idempotency key, so nothing else can stand in its way.
+    if (written.outcome !== "written") return { outcome: "moved" } as const;
     await this.#delivery.deliver(written.entry, written.pinned, "direct");
     return { outcome: "done", version: written.entry.version } as const;
   }

@@ -1,4 +1,5 @@
 import type { CachePort } from "../cache/cache-port.ts";
+import { BatchSizer } from "../lib/batch-sizer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -11,7 +12,10 @@ export const NAMED_KEYS_MAX = 100;
 
 const PAGE_SIZE = 200;
 
-/** So many suspects are held back before they are confirmed: few enough to keep in memory, contents included. */
+/** What one page may hold of values on both sides, as far as its size can be foreseen. */
+const PAGE_BYTES_MAX = 8_000_000;
+
+/** So many suspects are held back before they are confirmed: few enough to look at again in one go. */
 const SUSPECTS_MAX = 200;
 
 export interface SyncReport {
@@ -93,7 +97,8 @@ export class CacheVerifier {
     let suspects: Inspection[] = [];
     for await (const page of this.#pages(prefix)) {
       yield page.filter(({ verdict }) => !isIssue(verdict.copyClass));
-      suspects.push(...page.filter(({ verdict }) => isIssue(verdict.copyClass)));
+      const found = page.filter(({ verdict }) => isIssue(verdict.copyClass));
+      suspects.push(...found.map(withoutContents));
       if (suspects.length < SUSPECTS_MAX) continue;
       yield await looker.confirm(suspects);
       suspects = [];
@@ -103,26 +108,39 @@ export class CacheVerifier {
 
   async *#pages(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {
     const { looker } = this.#parts;
-    for await (const keys of this.#storedKeys(prefix)) yield await looker.inspectMany(keys);
-    for await (const keys of this.#cachedKeys(prefix)) {
+    const sizer = new BatchSizer({ itemsMax: PAGE_SIZE, bytesMax: PAGE_BYTES_MAX });
+    const inspect = async (keys: readonly string[]) => {
       const inspections = await looker.inspectMany(keys);
-      // What has a row was checked in the first sweep, or was written since.
-      yield inspections.filter(({ look }) => look.shadow === undefined);
+      sizer.saw(keys.length, bytesOf(inspections));
+      return inspections;
+    };
+    for await (const keys of this.#storedKeys(prefix, sizer)) yield await inspect(keys);
+    for await (const keys of this.#cachedKeys(prefix)) {
+      for (let start = 0, end = 0; start < keys.length; start = end) {
+        end = start + sizer.items;
+        const inspections = await inspect(keys.slice(start, end));
+        // What has a row was checked in the first sweep, or was written since.
+        yield inspections.filter(({ look }) => look.shadow === undefined);
+      }
     }
   }
 
-  async *#storedKeys(prefix: string | undefined): AsyncGenerator<readonly string[]> {
+  async *#storedKeys(
+    prefix: string | undefined,
+    sizer: BatchSizer,
+  ): AsyncGenerator<readonly string[]> {
     const bounds = prefix === undefined ? {} : { prefix };
     let after: string | undefined;
     for (;;) {
+      const limit = sizer.items;
       const rows = await this.#parts.store.scan({
         ...bounds,
-        limit: PAGE_SIZE,
+        limit,
         ...(after === undefined ? {} : { afterKey: after }),
       });
       if (rows.length > 0) yield rows.map((row) => row.key);
       after = rows.at(-1)?.key;
-      if (rows.length < PAGE_SIZE) return;
+      if (rows.length < limit) return;
     }
   }
 
@@ -139,6 +157,29 @@ export class CacheVerifier {
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
+}
+
+/** What a report needs of a suspect: a page of large values must not stay in memory until all is confirmed. */
+function withoutContents({ look, verdict }: Inspection): Inspection {
+  const { cache, shadow } = look;
+  const value = cache.value === undefined ? undefined : { ...cache.value, text: "" };
+  return {
+    verdict,
+    look: {
+      ...look,
+      events: [],
+      cache: { ...cache, value },
+      shadow: shadow && { ...shadow, value: "" },
+    },
+  };
+}
+
+function bytesOf(inspections: readonly Inspection[]): number {
+  return inspections.reduce(
+    (bytes, { look }) =>
+      bytes + (look.cache.value?.text.length ?? 0) + (look.shadow?.value?.length ?? 0),
+    0,
+  );
 }
 
 class Tally {

@@ -25,6 +25,9 @@ export interface LookerParts {
   readonly isCurrentCopy: (key: string, row: ShadowEntry | undefined) => boolean;
 }
 
+/** So many keys are looked at closely at once: each look may hold two values of the largest size. */
+const LOOKS_AT_ONCE = 16;
+
 /**
  * Looks at keys so that traffic in flight never counts as drift. The order of the looks is cache, events, shadow: the
  * shadow never goes back and a marker goes only after the shadow has its version, so a write that lands between two
@@ -100,18 +103,23 @@ export class Looker {
     if (waitMs === 0 || !inspections.some(({ verdict }) => isIssue(verdict.copyClass)))
       return inspections;
     await this.#parts.clock.sleep(waitMs);
-    return Promise.all(
-      inspections.map(async (before) => {
-        if (!isIssue(before.verdict.copyClass)) return before;
-        const after = await this.#inspectClosely(before.look.cache.key);
-        const same =
-          after.verdict.copyClass === before.verdict.copyClass &&
-          !hasChanged(before.look.cache, after.look.cache);
-        return same || !isIssue(after.verdict.copyClass)
-          ? after
-          : { look: after.look, verdict: inMotion };
-      }),
-    );
+    const confirmed: Inspection[] = [];
+    for (let start = 0; start < inspections.length; start += LOOKS_AT_ONCE) {
+      const some = inspections.slice(start, start + LOOKS_AT_ONCE);
+      confirmed.push(...(await Promise.all(some.map((before) => this.#lookAgain(before)))));
+    }
+    return confirmed;
+  }
+
+  async #lookAgain(before: Inspection): Promise<Inspection> {
+    if (!isIssue(before.verdict.copyClass)) return before;
+    const after = await this.#inspectClosely(before.look.cache.key);
+    const same =
+      after.verdict.copyClass === before.verdict.copyClass &&
+      !hasChanged(before.look.cache, after.look.cache);
+    return same || !isIssue(after.verdict.copyClass)
+      ? after
+      : { look: after.look, verdict: inMotion };
   }
 
   #look(
@@ -121,7 +129,7 @@ export class Looker {
     removalProven: boolean,
   ): Look {
     const cache = this.#parts.isCurrentCopy(seen.key, shadow) ? seen : withoutCopy(seen);
-    return { cache, events, shadow, removalProven };
+    return { cache, events: stillOf(events, shadow), shadow, removalProven };
   }
 
   #classify(look: Look): Verdict {
@@ -133,6 +141,16 @@ const inMotion: Verdict = {
   copyClass: "pending",
   cause: "The key was written while it was being looked at.",
 };
+
+/** A parked event that a newer write has overtaken stands for nothing any more; others are processed in a moment. */
+function stillOf(
+  events: readonly OutboxEvent[],
+  shadow: ShadowEntry | undefined,
+): readonly OutboxEvent[] {
+  return events.filter(
+    (event) => event.dead !== true || shadow === undefined || event.entry.version > shadow.version,
+  );
+}
 
 function withoutCopy(seen: CacheObservation): CacheObservation {
   return { ...seen, value: undefined, meta: undefined, ttlMs: null, metaTtlMs: null };

@@ -38,7 +38,8 @@ export class StoreFirstRepair implements RepairSteps {
       guard: { version: observed?.version ?? null },
       onCommitted: (current) => keepCopy(this.#cache, command.key, current),
     });
-    if (written.outcome === "moved") return { outcome: "moved" } as const;
+    // A repair has neither condition nor idempotency key, so nothing else can stand in its way.
+    if (written.outcome !== "written") return { outcome: "moved" } as const;
     return { outcome: "done", version: written.entry.version } as const;
   }
 

@@ -67,6 +67,7 @@ export async function outboxOnMongo(place: Place, rows: number): Promise<number>
       log: silentLog,
       intervalMs: 2000,
       batchSize: BATCH,
+      attemptsMax: 8,
     });
     const rate = await perSecond(rows, () => projector.drain(new AbortController().signal));
     await insistOnEmpty(cache);
@@ -76,12 +77,18 @@ export async function outboxOnMongo(place: Place, rows: number): Promise<number>
 
 /** Rows per second of the sweep, from as many markers in Redis to none. */
 export async function sweepOnMongo(place: Place, rows: number): Promise<number> {
-  return withBoth(place, async ({ cache, store }) => {
+  return withBoth(place, async ({ cache, store, outbox }) => {
     await writeAll(cache, rows);
     await waitUntil(async () => (await cache.countPending(SWEEP_AGE_MS)) === rows, {
       what: "the markers to be old enough for the sweep",
     });
-    const sweep = new JournalSweep(cache, store, acknowledgeIn(cache), BATCH);
+    const sweep = new JournalSweep({
+      cache,
+      store,
+      outbox,
+      acknowledge: acknowledgeIn(cache),
+      batchSize: BATCH,
+    });
     const rate = await perSecond(rows, () => sweep.run(new AbortController().signal));
     await insistOnEmpty(cache);
     return rate;

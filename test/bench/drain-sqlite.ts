@@ -42,6 +42,7 @@ export async function outboxOnSqlite(rows: number): Promise<number> {
         log: silentLog,
         intervalMs: 2000,
         batchSize: BATCH,
+        attemptsMax: 8,
       });
       return await perSecond(rows, () => projector.drain(new AbortController().signal));
     } finally {

@@ -147,7 +147,7 @@ async function writeThrough(
       const written = await cache.write(
         ttl === "with TTL" ? { ...command, ttlMs: FAR_MS } : command,
       );
-      if (written.outcome === "moved") throw new Error("An unguarded write moved.");
+      if (written.outcome !== "written") throw new Error("An unguarded write was refused.");
       acks.push({ key: command.key, version: written.entry.version });
     });
     for (const batch of chunksOf(acks, ACKNOWLEDGED_AT_ONCE)) await cache.acknowledge(batch);

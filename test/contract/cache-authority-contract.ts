@@ -12,6 +12,7 @@ import { describePending } from "./cache-authority/pending-claims.ts";
 import { describePolicy } from "./cache-authority/policy-claims.ts";
 import { describeSettling } from "./cache-authority/settle-claims.ts";
 import { describeStamping } from "./cache-authority/stamp-claims.ts";
+import { describeTerms } from "./cache-authority/term-claims.ts";
 import { describeMinting } from "./cache-authority/version-claims.ts";
 import { describeWriting } from "./cache-authority/write-claims.ts";
 import { setOf } from "./commands.ts";
@@ -27,6 +28,7 @@ export function describeCacheAuthorityContract(
     describeWriting(openHarness);
     describeMinting(openHarness);
     describeGuardedWriting(openHarness);
+    describeTerms(openHarness);
     describeAcknowledging(openHarness);
     describePending(openHarness);
     describeSettling(openHarness);

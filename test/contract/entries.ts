@@ -1,5 +1,6 @@
-import { contentHash } from "../../src/model/content-hash.ts";
+import { contentHash, SHORT_HASH_HEX } from "../../src/model/content-hash.ts";
 import type { Entry } from "../../src/model/entry.ts";
+import type { IdempotencyRecord } from "../../src/model/idempotency.ts";
 import { FIRST_EPOCH, formatVersion, type Version } from "../../src/model/version.ts";
 
 /** When the entries of these suites were written, unless a test says otherwise. */
@@ -32,6 +33,16 @@ export function entryOf(wanted: Partial<Omit<Entry, "hash">> = {}): Entry {
 
 export function tombstoneOf(wanted: Partial<Omit<Entry, "hash" | "value">> = {}): Entry {
   return entryOf({ ...wanted, value: null });
+}
+
+/** An idempotency key that was used with the version of that number. */
+export function recordNo(number: number): IdempotencyRecord {
+  const hashOf = (what: string) => contentHash(`${what} ${number}`).slice(0, SHORT_HASH_HEX);
+  return {
+    keyHash: hashOf("key"),
+    argumentsHash: hashOf("arguments"),
+    version: versionNo(number),
+  };
 }
 
 /** Texts that some layer on the way to a disk or a server is known to spoil. */

@@ -9,6 +9,7 @@ import { describeWith } from "../support/servers/describe-with.ts";
 import type { MongoServers } from "../support/servers/mongo-servers.ts";
 import { startMongo } from "../support/servers/start-mongo.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
+import { describeSettingsContract } from "./settings-contract.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
 import type { StoreHarness } from "./store-harness.ts";
@@ -43,6 +44,12 @@ for (const { name, replicaSet } of kinds) {
       }
     }
 
+    const hasRule = new Set<string>();
+    async function setRule(database: string, validator: mongoose.mongo.Document): Promise<void> {
+      hasRule.add(database);
+      await emptier.db(database).command({ collMod: "kvshadow", validator });
+    }
+
     async function openHarness(): Promise<StoreHarness> {
       const database = free.pop() ?? `contract-${(made += 1)}`;
       const uri = servers.uriOf(database);
@@ -63,9 +70,13 @@ for (const { name, replicaSet } of kinds) {
         // Leases run on the server's clock, which no test can move.
         elapse: (ms) => delay(ms),
         openAnother: async () => open(),
+        forbid: async (key) => {
+          await setRule(database, { _id: { $ne: key } });
+        },
         close: async () => {
           for (const store of opened) await store.close();
           await empty(database);
+          if (hasRule.delete(database)) await setRule(database, {});
           free.push(database);
         },
       };
@@ -73,6 +84,7 @@ for (const { name, replicaSet } of kinds) {
 
     describeStoreContract(name, openHarness);
     describeOutboxContract(name, openHarness);
+    describeSettingsContract(name, openHarness);
     describeStoreAuthorityContract(name, openHarness, { eventPath: false, changeStamp: false });
   });
 }

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import type { OutboxEvent, OutboxPort } from "../../src/store/outbox-port.ts";
 import { closedAfterEach } from "./closed-after-each.ts";
-import { entryOf, ODD_KEYS, ODD_VALUES, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
+import {
+  entryOf,
+  ODD_KEYS,
+  ODD_VALUES,
+  recordNo,
+  tombstoneOf,
+  versionNo,
+  WRITTEN_MS,
+} from "./entries.ts";
 import type { OpenStoreHarness } from "./store-harness.ts";
 
 /** Longer than any test takes, on a server too. */
@@ -36,6 +44,7 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
           expiresAtMs: WRITTEN_MS + 1_234_567,
           sessionId: "",
           interactionId: "interaction \0 😀",
+          idempotency: [recordNo(1), recordNo(2)],
         });
 
         await outbox.append([entry]);
@@ -257,6 +266,167 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
       });
     });
 
+    describe("parked events", () => {
+      it("are claimed by nobody, however long they wait, and are in no later event's way", async () => {
+        const { outbox, elapse } = await open();
+        await outbox.append([entryOf({ version: versionNo(1) })]);
+        const [refused] = await outbox.claim({ owner: "one", limit: 1, leaseMs: 100 });
+
+        await outbox.park([refused!.id], "too large");
+        await outbox.append([entryOf({ version: versionNo(2) })]);
+        await elapse(200);
+
+        expect(versionsOf(await claimAll(outbox))).toEqual([versionNo(2)]);
+      });
+
+      it("are listed with key, version, cause, attempts and since when", async () => {
+        const { outbox, nowMs } = await open();
+        await outbox.append([entryOf({ key: "user:{x}", version: versionNo(7) })]);
+        const [claimed] = await claimAll(outbox);
+        await outbox.release([claimed!.id], 0);
+        await claimAll(outbox);
+
+        await outbox.park([claimed!.id], "$too large");
+
+        const { letters, cursor } = await outbox.deadLetters({ limit: 10 });
+        expect(letters).toEqual([
+          {
+            id: claimed!.id,
+            key: "user:{x}",
+            version: versionNo(7),
+            cause: "$too large",
+            attempts: 2,
+            sinceMs: expect.any(Number),
+          },
+        ]);
+        expect(Math.abs(letters[0]!.sinceMs! - nowMs())).toBeLessThan(LONG_MS);
+        expect(cursor).toBeUndefined();
+      });
+
+      it("are still unprocessed events of their key, and say that they are parked", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf({ key: "a" }), entryOf({ key: "b" })]);
+        const events = await claimAll(outbox);
+
+        await outbox.park([idOf(events, "a")], "refused");
+
+        const found = await outbox.unprocessedOf(["a", "b"]);
+        expect(found.get("a")).toMatchObject([{ attempts: 1, dead: true }]);
+        expect(found.get("b")?.[0]).not.toHaveProperty("dead");
+        expect(await outbox.countUnprocessed()).toBe(2);
+        expect(await outbox.countDead()).toBe(1);
+      });
+
+      it("are listed page by page, in the order in which they were appended", async () => {
+        const { outbox } = await open();
+        for (let number = 1; number <= 5; number += 1) {
+          await outbox.append([entryOf({ version: versionNo(number) })]);
+        }
+        const ids = (await claimAll(outbox)).map((event) => event.id);
+        await outbox.park(ids.toReversed(), "refused");
+
+        const pages: (string | null)[][] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await outbox.deadLetters({
+            limit: 2,
+            ...(cursor === undefined ? {} : { cursor }),
+          });
+          pages.push(page.letters.map((letter) => letter.version));
+          cursor = page.cursor;
+        } while (cursor !== undefined);
+
+        expect(pages).toEqual([[1, 2], [3, 4], [5]].map((page) => page.map((no) => versionNo(no))));
+      });
+
+      it.each(["nonsense", "-1", "eyJhIjoxfQ"])("have no page at the cursor %s", async (cursor) => {
+        const { outbox } = await open();
+
+        await expect(outbox.deadLetters({ limit: 2, cursor })).rejects.toMatchObject({
+          code: "INPUT_INVALID",
+        });
+      });
+
+      it("stay parked when a late owner gives them back, and go when one has applied them after all", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const ids = (await claimAll(outbox)).map((event) => event.id);
+        await outbox.park(ids, "refused");
+
+        await outbox.release(ids, 0);
+        await outbox.park(ids, "refused again");
+        const { letters } = await outbox.deadLetters({ limit: 10 });
+        await outbox.markProcessed(ids);
+
+        expect(letters).toMatchObject([{ attempts: 1, cause: "refused" }]);
+        expect(await outbox.countDead()).toBe(0);
+        expect(await outbox.countUnprocessed()).toBe(0);
+        expect((await outbox.deadLetters({ limit: 10 })).letters).toEqual([]);
+      });
+
+      it("are not made of processed or unknown events", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const ids = (await claimAll(outbox)).map((event) => event.id);
+        await outbox.markProcessed(ids);
+
+        await outbox.park([...ids, "unknown", "999999", "6920a0000000000000000000"], "refused");
+        await outbox.park([], "refused");
+
+        expect(await outbox.countDead()).toBe(0);
+      });
+    });
+
+    describe("replay", () => {
+      async function parked(outbox: OutboxPort, count: number): Promise<readonly string[]> {
+        for (let number = 1; number <= count; number += 1) {
+          await outbox.append([entryOf({ version: versionNo(number) })]);
+        }
+        const ids = (await claimAll(outbox)).map((event) => event.id);
+        await outbox.park(ids, "refused");
+        return ids;
+      }
+
+      it("puts all parked events back, as if nothing had been tried", async () => {
+        const { outbox } = await open();
+        await parked(outbox, 3);
+
+        expect(await outbox.replay({ limit: 10 })).toBe(3);
+
+        expect(await outbox.countDead()).toBe(0);
+        const events = await claimAll(outbox);
+        expect(versionsOf(events)).toEqual([1, 2, 3].map((number) => versionNo(number)));
+        expect(events.map(({ attempts, dead }) => [attempts, dead])).toEqual(
+          events.map(() => [0, undefined]),
+        );
+      });
+
+      it("takes those that were appended first where there are more than the limit", async () => {
+        const { outbox } = await open();
+        const ids = await parked(outbox, 3);
+
+        expect(await outbox.replay({ limit: 2 })).toBe(2);
+        expect(await outbox.replay({ limit: 0 })).toBe(0);
+
+        const { letters } = await outbox.deadLetters({ limit: 10 });
+        expect(letters.map((letter) => letter.id)).toEqual([ids[2]]);
+      });
+
+      it("takes only those that are named and parked", async () => {
+        const { outbox } = await open();
+        const ids = await parked(outbox, 3);
+        await outbox.append([entryOf({ key: "waiting" })]);
+        const waiting = (await outbox.unprocessedOf(["waiting"])).get("waiting")![0]!.id;
+
+        const named = [ids[1]!, ids[1]!, waiting, "unknown", "999999", "6920a0000000000000000000"];
+        const replayed = await outbox.replay({ ids: named, limit: 10 });
+
+        expect(replayed).toBe(1);
+        expect(await outbox.countDead()).toBe(2);
+        expect(await outbox.replay({ ids: [], limit: 10 })).toBe(0);
+      });
+    });
+
     describe("unprocessedOf", () => {
       it("gives the events of each key, claimed ones too, oldest first, and leaves out keys without any", async () => {
         const { outbox, openAnother, elapse } = await open();
@@ -314,6 +484,10 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
         () => claimAll(outbox),
         () => outbox.markProcessed(["1"]),
         () => outbox.release(["1"], 0),
+        () => outbox.park(["1"], "refused"),
+        () => outbox.deadLetters({ limit: 1 }),
+        () => outbox.countDead(),
+        () => outbox.replay({ limit: 1 }),
         () => outbox.unprocessedOf(["user:1"]),
         () => outbox.countUnprocessed(),
       ];
@@ -326,6 +500,10 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
 
 function claimAll(outbox: OutboxPort): Promise<readonly OutboxEvent[]> {
   return outbox.claim({ owner: "claims all", limit: 1000, leaseMs: LONG_MS });
+}
+
+function idOf(events: readonly OutboxEvent[], key: string): string {
+  return events.find((event) => event.entry.key === key)!.id;
 }
 
 function versionsOf(events: readonly OutboxEvent[]): readonly string[] {

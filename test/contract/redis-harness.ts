@@ -145,6 +145,8 @@ async function spoilMeta(client: Redis, key: string, how: MetaSpoiler): Promise<
     "almost a meta": fixed.slice(0, 20),
     "a deadline that is none": `${fixed}soon`,
     "ids that are no JSON": `${fixed}17|{]`,
+    "records that break off": `${fixed}17#\u0002${"r".repeat(50)}`,
+    "more records than there can be": `${fixed}#\u0005${"r".repeat(5 * 43)}`,
   };
   await client.del(key);
   if (how === "another type") await client.rpush(key, "a", "b");

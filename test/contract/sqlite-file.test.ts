@@ -12,6 +12,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { openSqliteDatabase } from "../../src/store/drivers/sqlite/open-sqlite-database.ts";
+import type { SqliteDatabase } from "../../src/store/drivers/sqlite/sqlite-database.ts";
+import { SCHEMA_VERSION } from "../../src/store/drivers/sqlite/sqlite-schema.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 
@@ -80,12 +82,45 @@ describe("The SQLite file", () => {
 
   it("refuses a file of a newer release, and leaves it as it was", async () => {
     await openAndClose();
-    await inShell("PRAGMA user_version = 2");
+    await inShell(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
     const before = readFileSync(file);
 
     await expect(open()).rejects.toMatchObject({ code: "SCHEMA_TOO_NEW" });
 
     expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  it("brings a file of an earlier layout to the newest, with what it holds", async () => {
+    const columnsOf = (database: SqliteDatabase) =>
+      ["outbox", "kvshadow"].map((table) =>
+        database
+          .query<{ name: string }>(`PRAGMA table_info(${table})`)
+          .all()
+          .map(({ name }) => name)
+          .toSorted(),
+      );
+    const made = await open();
+    const newest = columnsOf(made);
+    made.close();
+    await inShell(`
+      DROP INDEX outbox_dead;
+      ALTER TABLE outbox DROP COLUMN cause;
+      ALTER TABLE outbox DROP COLUMN dead_at;
+      ALTER TABLE outbox DROP COLUMN idempotency;
+      ALTER TABLE kvshadow DROP COLUMN idempotency;
+      UPDATE state SET value = 17 WHERE name = 'last_seq';
+      PRAGMA user_version = 1;
+    `);
+
+    const database = await open();
+    const columns = columnsOf(database);
+    const lastSeq = database.query("SELECT value FROM state WHERE name = 'last_seq'").one();
+    const version = database.query("PRAGMA user_version").one();
+    database.close();
+
+    expect(columns).toEqual(newest);
+    expect(lastSeq).toEqual({ value: 17 });
+    expect(version).toEqual({ user_version: SCHEMA_VERSION });
   });
 
   it.each([
@@ -110,15 +145,15 @@ describe("The SQLite file", () => {
     expect(readFileSync(file, "utf8")).toBe(text);
   });
 
-  it("is STORE_UNAVAILABLE where it cannot be made", async () => {
+  it("is CONFIG_INVALID where it cannot be made", async () => {
     writeFileSync(dirname(file), "a file where the folder should be");
 
-    await expect(open()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect(open()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 
-  it("is STORE_UNAVAILABLE where a folder stands in its place", async () => {
+  it("is CONFIG_INVALID where a folder stands in its place", async () => {
     mkdirSync(file, { recursive: true });
 
-    await expect(open()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect(open()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 });

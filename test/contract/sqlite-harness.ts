@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { openSqlite } from "../../src/store/drivers/sqlite/open-sqlite.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -46,6 +47,14 @@ export async function openSqliteHarness(): Promise<SqliteHarness> {
     nowMs: () => clock.nowMs(),
     elapse: (ms) => clock.advance(ms),
     openAnother,
+    forbid: async (key) => {
+      const { DatabaseSync } = await loadSqlite();
+      const shell = new DatabaseSync(file);
+      const literal = `x'${Buffer.from(key).toString("hex")}'`;
+      shell.exec(`CREATE TRIGGER forbid BEFORE INSERT ON kvshadow
+        WHEN NEW.key = ${literal} BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+      shell.close();
+    },
     close: async () => {
       for (const { store } of opened) await store.close();
       rmSync(folder, { recursive: true, force: true });

@@ -5,12 +5,14 @@ import { closedAfterEach } from "./closed-after-each.ts";
 import { setOf } from "./commands.ts";
 import { entryOf, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
+import { describeSettingsContract } from "./settings-contract.ts";
 import { GRACE_MS, LOCK_WAIT_MS, openSqliteHarness, RETENTION_MS } from "./sqlite-harness.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
 
 describeStoreContract("SQLite", openSqliteHarness);
 describeOutboxContract("SQLite", openSqliteHarness);
+describeSettingsContract("SQLite", openSqliteHarness);
 describeStoreAuthorityContract("SQLite", openSqliteHarness, { eventPath: true, changeStamp: true });
 
 describe("SQLite, beyond the ports", () => {
@@ -47,6 +49,7 @@ describe("SQLite, beyond the ports", () => {
       sync_timestamp: nowMs(),
       session_id: bytes("session"),
       interaction_id: null,
+      idempotency: null,
       hash: entryOf().hash,
       value: bytes("a value"),
     });
@@ -94,8 +97,11 @@ describe("SQLite, beyond the ports", () => {
         expires_at: null,
         session_id: null,
         interaction_id: bytes("interaction"),
+        idempotency: null,
         hash: "",
         value: null,
+        cause: null,
+        dead_at: null,
       },
     ]);
   });
@@ -113,6 +119,19 @@ describe("SQLite, beyond the ports", () => {
       await outbox.markProcessed([]);
 
       expect(countOf(shell, "outbox")).toBe(1);
+    });
+
+    it("leave parked ones behind, however old", async () => {
+      const { outbox, shell, elapse } = await open();
+      await outbox.append([entryOf({ key: "a" }), entryOf({ key: "b" })]);
+      await outbox.park(["1"], "refused");
+      await outbox.markProcessed(["2"]);
+      await elapse(2 * RETENTION_MS);
+
+      await outbox.markProcessed([]);
+
+      expect(countOf(shell, "outbox")).toBe(1);
+      expect(await outbox.countDead()).toBe(1);
     });
 
     it("go in bounded portions, and unprocessed ones never, however old", async () => {
@@ -228,7 +247,7 @@ describe("SQLite, beyond the ports", () => {
         );
 
         await expect(call).rejects.toMatchObject({
-          code: "STORE_UNAVAILABLE",
+          code: "DOCUMENT_REFUSED",
           message: "SQLite: refused.",
         });
         expect(await store.countRows()).toBe(0);

@@ -11,6 +11,7 @@ import type { CurrentEntry, StoreAuthorityPort } from "../../src/store/store-aut
 import { closedAfterEach } from "./closed-after-each.ts";
 import { deleteOf, setOf } from "./commands.ts";
 import { entryOf, ODD_KEYS, ODD_VALUES, tombstoneOf } from "./entries.ts";
+import { describeStoreTerms } from "./store-authority-terms.ts";
 import type { OpenStoreHarness } from "./store-harness.ts";
 
 export interface StoreAuthorityCapabilities {
@@ -268,6 +269,8 @@ export function describeStoreAuthorityContract(
         expect(outcomes.filter((one) => one.outcome === "written")).toHaveLength(1);
       });
     });
+
+    describeStoreTerms(openHarness);
 
     describe("onCommitted", () => {
       it("is given the entry before the caller of write hears of it", async () => {

@@ -8,6 +8,7 @@ import {
   inByteOrder,
   ODD_KEYS,
   ODD_VALUES,
+  recordNo,
   tombstoneOf,
   versionAt,
   versionNo,
@@ -158,6 +159,40 @@ export function describeStoreContract(name: string, openHarness: OpenStoreHarnes
     });
 
     describe("applyNewer", () => {
+      it("keeps idempotency records until an entry brings others, a delete and one of the same batch too", async () => {
+        const { store } = await open();
+        const records = (numbers: readonly number[]) => ({ idempotency: numbers.map(recordNo) });
+        const get = async () => (await store.get("user:1"))?.idempotency;
+
+        await store.applyNewer([entryOf({ version: versionNo(2) })], "ASYNC_THREAD");
+        const before = await get();
+        await store.applyNewer(
+          [entryOf({ version: versionNo(1), ...records([1]) })],
+          "ASYNC_THREAD",
+        );
+        const late = await get();
+        await store.applyNewer(
+          [entryOf({ version: versionNo(3), ...records([3]) })],
+          "ASYNC_THREAD",
+        );
+        await store.applyNewer([tombstoneOf({ version: versionNo(4) })], "EVENT_BASED");
+        const kept = await get();
+        await store.applyNewer(
+          [
+            entryOf({ version: versionNo(5), ...records([3, 5]) }),
+            entryOf({ version: versionNo(6) }),
+          ],
+          "EVENT_BASED",
+        );
+
+        expect([before, late]).toEqual([undefined, undefined]);
+        expect(kept).toEqual([recordNo(3)]);
+        expect(await store.get("user:1")).toMatchObject({
+          version: versionNo(6),
+          idempotency: [recordNo(3), recordNo(5)],
+        });
+      });
+
       const orders = [
         [1, 2, 3],
         [1, 3, 2],
@@ -293,6 +328,25 @@ export function describeStoreContract(name: string, openHarness: OpenStoreHarnes
         );
 
         expect(versions).toEqual(new Map([["user:1", versionNo(1, 2)]]));
+      });
+
+      it("fails with DOCUMENT_REFUSED where a rule of the store forbids one entry, and takes the others by themselves", async () => {
+        const { store, forbid } = await open();
+        await store.applyNewer([entryOf({ key: "before" })], "ASYNC_THREAD");
+        const forbidden = entryOf({ key: "forbidden", value: "secret" });
+        const allowed = entryOf({ key: "allowed" });
+        await forbid("forbidden");
+
+        for (const entries of [[forbidden], [allowed, forbidden], [forbidden, allowed]]) {
+          await expect(store.applyNewer(entries, "EVENT_BASED")).rejects.toMatchObject({
+            code: "DOCUMENT_REFUSED",
+            message: expect.not.stringContaining("secret"),
+          });
+        }
+        await store.applyNewer([allowed], "EVENT_BASED");
+
+        const rows = await store.getMany(["before", "allowed", "forbidden"]);
+        expect([...rows.keys()].toSorted()).toEqual(["allowed", "before"]);
       });
 
       it("writes nothing for an empty call", async () => {

@@ -1,4 +1,5 @@
 import type { OutboxPort } from "../../src/store/outbox-port.ts";
+import type { SettingsPort } from "../../src/store/settings-port.ts";
 import type { StoreAuthorityPort } from "../../src/store/store-authority-port.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
 
@@ -7,6 +8,7 @@ export interface StoreConnection {
   readonly store: StorePort;
   readonly outbox: OutboxPort;
   readonly authority: StoreAuthorityPort;
+  readonly settings: SettingsPort;
 }
 
 /** A new, empty store for one test. */
@@ -17,6 +19,8 @@ export interface StoreHarness extends StoreConnection {
   readonly elapse: (ms: number) => Promise<void>;
   /** Another process' connection to the same data; also works once the first one is closed. */
   readonly openAnother: () => Promise<StoreConnection>;
+  /** From now on a rule of the store forbids rows of this key, as a person may set one. */
+  readonly forbid: (key: string) => Promise<void>;
   /** Closes every connection and removes the data. */
   readonly close: () => Promise<void>;
 }

@@ -25,14 +25,15 @@ describe("lockstep http", () => {
   it("prints where it is, where the data lies, and how an agent, an IDE and curl connect", async () => {
     const { lockstep, url } = await startHttp();
 
-    expect(lockstep.stderr).toContain(`SQLite file ${home.env["LOCKSTEP_SQLITE_FILE"]}`);
-    const snippets = lockstep.stderr.match(/^ {4}\{.*\}$/gm) ?? [];
+    expect(lockstep.stdout).toContain(`SQLite file ${home.env["LOCKSTEP_SQLITE_FILE"]}`);
+    const snippets = lockstep.stdout.match(/^ {4}\{.*\}$/gm) ?? [];
     expect(snippets.map((snippet) => JSON.parse(snippet) as object)).toEqual([
       { mcpServers: { lockstep: { type: "http", url: `${url}/mcp` } } },
       { servers: { lockstep: { type: "http", url: `${url}/mcp` } } },
     ]);
-    expect(lockstep.stderr).toContain(`curl -X POST ${url}/mcp/message`);
-    expect(lockstep.stdout).toBe("");
+    expect(lockstep.stdout).toContain(`curl -X POST ${url}/mcp/message`);
+    const logLines = lockstep.stderr.trim().split("\n");
+    expect(() => logLines.forEach((line) => void JSON.parse(line))).not.toThrow();
   });
 
   it("answers the documented curl command", async () => {
@@ -93,8 +94,8 @@ describe("lockstep http", () => {
 
     expect((await curl(`${url}/mcp`, ...message)).status).toBe(401);
     expect((await curl(`${url}/mcp`, ...message, ...token)).status).toBe(200);
-    expect(lockstep.stderr).toContain("Authorization: Bearer $LOCKSTEP_HTTP_TOKEN");
-    expect(lockstep.stderr).not.toContain("very-secret-token");
+    expect(lockstep.stdout).toContain("Authorization: Bearer $LOCKSTEP_HTTP_TOKEN");
+    expect(lockstep.stdout).not.toContain("very-secret-token");
   });
 });
 

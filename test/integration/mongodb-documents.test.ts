@@ -71,6 +71,10 @@ describeWith(["mongodb"], "what people find in MongoDB", () => {
       { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
       { key: { processed: 1, ts: 1 } },
       { key: { processedAt: 1 }, expireAfterSeconds: DAY_MS / 1000 },
+      {
+        key: { state: 1, _id: 1 },
+        partialFilterExpression: { processed: false, state: "dead" },
+      },
     ]);
   });
 
@@ -262,6 +266,57 @@ describeWith(["mongodb"], "what people find in MongoDB", () => {
     expect(ofKey).toHaveLength(1);
     expect(await database.collection("outbox").countDocuments({ state: "dead" })).toBe(2);
     expect(await outbox.countUnprocessed()).toBe(3);
+  });
+
+  it("lists what cannot be read page by page, whatever its id is, and tries it again once it is mended", async () => {
+    const { outbox } = open();
+    const byHand = { type: "KVMutated", processed: false, ts: new Date(0), state: "waiting" };
+    const collection = database.collection<{ _id: unknown; payload?: object }>("outbox");
+    await collection.insertMany([
+      { ...byHand, _id: "$by hand" },
+      { ...byHand, _id: 7 },
+    ]);
+    await outbox.append([entryOf()]);
+    const events = await outbox.claim({ owner: "one", limit: 10, leaseMs: 60_000 });
+    await outbox.park([events[0]!.id], "refused");
+
+    const seen: (string | null)[][] = [];
+    for (let cursor: string | undefined, first = true; first || cursor !== undefined; ) {
+      first = false;
+      const page = await outbox.deadLetters({
+        limit: 1,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      seen.push(...page.letters.map(({ id, key }) => [id, key]));
+      cursor = page.cursor;
+    }
+
+    expect(seen).toEqual([
+      ["7", null],
+      ["$by hand", null],
+      [events[0]!.id, "user:1"],
+    ]);
+    expect(await outbox.replay({ limit: 10 })).toBe(3);
+    expect(await collection.countDocuments({ state: "waiting" })).toBe(3);
+  });
+
+  it("keeps parked events when processed ones go, with what people want to know", async () => {
+    const { outbox } = open();
+    await outbox.append([entryOf()]);
+    const [event] = await outbox.claim({ owner: "one", limit: 1, leaseMs: 60_000 });
+
+    await outbox.park([event!.id], "refused");
+
+    // The index that removes events counts from processedAt, and leaves out documents without a date there.
+    expect(await database.collection("outbox").findOne()).toMatchObject({
+      processed: false,
+      processedAt: null,
+      state: "dead",
+      cause: "refused",
+      deadAt: expect.any(Date),
+      owner: null,
+      leaseUntil: null,
+    });
   });
 
   it("gives the store one id, whoever comes first", async () => {

@@ -13,7 +13,7 @@ describeWith(["redis", "mongodb"], "starting up", () => {
     await Promise.all([backends.redis.stop(), backends.mongo.stop()]);
     const lockstep = await backends.open(soon);
 
-    expect(lockstep.app.tools).toHaveLength(12);
+    expect(lockstep.app.tools).toHaveLength(15);
     expect(await lockstep.app.health()).toMatchObject({
       ready: false,
       authority: "undecided",

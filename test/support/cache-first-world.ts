@@ -24,6 +24,7 @@ import { steer } from "./steer.ts";
 export const BATCH = { sizeMax: 200, windowMs: 2 };
 export const SYNC_TIMEOUT_MS = 2000;
 export const PROJECTOR_INTERVAL_MS = 2000;
+export const ATTEMPTS_MAX = 3;
 
 export interface CacheFirstOptions {
   readonly maxmemoryPolicy?: string;
@@ -85,7 +86,7 @@ export async function openCacheFirstWorld({
     syncTimeoutMs,
     batch: BATCH,
   });
-  const sweep = new JournalSweep(ports.cache, ports.store, acknowledge, batchSize);
+  const sweep = new JournalSweep({ ...ports, acknowledge, batchSize });
   const looker = new Looker({
     ...ports,
     clock,
@@ -111,7 +112,16 @@ export async function openCacheFirstWorld({
     acknowledge,
     sweep,
     looker,
-    writes: new CacheFirstWritePath({ ...ports, delivery, circuit, stats, clock, syncTimeoutMs }),
+    writes: new CacheFirstWritePath({
+      ...ports,
+      delivery,
+      circuit,
+      stats,
+      clock,
+      random,
+      log,
+      syncTimeoutMs,
+    }),
     reads: new CacheFirstReadPath({ ...ports, clock, readThrough, storeLimitMs: syncTimeoutMs }),
     repairer: new Repairer(looker, new CacheFirstRepair({ ...ports, delivery, acknowledge }), 1024),
     projector: new Projector({
@@ -123,6 +133,7 @@ export async function openCacheFirstWorld({
       log,
       intervalMs: PROJECTOR_INTERVAL_MS,
       batchSize,
+      attemptsMax: ATTEMPTS_MAX,
     }),
   };
 }

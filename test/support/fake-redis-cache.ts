@@ -102,7 +102,8 @@ export class FakeRedisCache implements CacheAuthorityPort {
     await this.#reachScripts();
     const pinned = this.#policy?.pinned ?? true;
     const written = this.#scripts.write(command, pinned, guard);
-    return written.outcome === "moved" ? written : { ...written, pinned };
+    const isMade = written.outcome === "written" || written.outcome === "repeated";
+    return isMade ? { ...written, pinned } : written;
   }
 
   async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
@@ -130,10 +131,10 @@ export class FakeRedisCache implements CacheAuthorityPort {
     this.#scripts.withdraw(key, version);
   }
 
-  async takeLease(key: string): Promise<string | undefined> {
+  async takeLease(key: string, { fromHolder = false } = {}): Promise<string | undefined> {
     await this.#reachScripts();
     const token = this.#random.hex(8);
-    return this.#scripts.takeLease(key, token) === "taken" ? token : undefined;
+    return this.#scripts.takeLease(key, token, fromHolder) === "taken" ? token : undefined;
   }
 
   async fill(entry: Entry, token: string): Promise<"filled" | "skipped"> {

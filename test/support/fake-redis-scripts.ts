@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import type {
   AckOutcome,
+  CacheWrite,
   CopyGuard,
   DropScope,
   SettleOutcome,
@@ -10,9 +11,11 @@ import type { CacheMeta, CacheObservation } from "../../src/cache/cache-port.ts"
 import { bucketOf } from "../../src/model/bucket.ts";
 import { contentHash, shortHash } from "../../src/model/content-hash.ts";
 import { type Entry, isExpired } from "../../src/model/entry.ts";
+import { type IdempotencyRecords, recall, remember, upTo } from "../../src/model/idempotency.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
-import { formatVersion, seqOf, type Version } from "../../src/model/version.ts";
+import { formatVersion, seqOf, type Version, writtenAtMs } from "../../src/model/version.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
+import { ABSENT, isMet, type Standing, standingAt } from "../../src/model/write-condition.ts";
 import type { FakeRedis } from "./fake-redis.ts";
 
 const LEASE_MS = 3000;
@@ -24,9 +27,10 @@ export interface Stay {
   readonly graceMs: number;
 }
 
-export type WrittenByScript =
-  | { readonly outcome: "written"; readonly entry: Entry; readonly existed: boolean | undefined }
-  | { readonly outcome: "moved" };
+/** What a write comes to, before the connection adds that it is pinned. */
+export type WrittenByScript = Unpinned<CacheWrite>;
+
+type Unpinned<Write> = Write extends { readonly pinned: boolean } ? Omit<Write, "pinned"> : Write;
 
 /**
  * What each Lua script does, in one turn and so as atomic as the script. Kept as close to the scripts' own order as
@@ -41,26 +45,29 @@ export class FakeScripts {
 
   write(command: WriteCommand, pinned: boolean, guard: CopyGuard | undefined): WrittenByScript {
     const redis = this.#redis;
-    const { key, sessionId, interactionId } = command;
+    const { key } = command;
     const held = redis.value(key);
     if (held !== undefined && held.type !== "string") throw wrongType(key, held.type);
     if (guard !== undefined && !this.#passes(guard)) return { outcome: "moved" };
 
+    const meta = redis.meta(key);
+    const records = meta?.idempotency ?? guard?.idempotency ?? [];
+    const refused =
+      (guard === undefined ? this.#repetitionOf(command, records) : undefined) ??
+      this.#refusalOf(command);
+    if (refused !== undefined) return refused;
+
     const existed = this.#existed(key);
     const version = this.#mint(key);
     if (pinned && !redis.markers.has(key)) redis.markers.set(key, seqOf(version));
-    const set = command.op === "set" ? command : undefined;
-    const entry: Entry = {
-      key,
+    const mark = command.idempotencyMark;
+    const entry = entryOf(command, {
       version,
-      value: set?.value ?? null,
-      hash: set?.hash ?? "",
-      expiresAtMs: set?.ttlMs == null ? null : this.#redis.nowMs() + set.ttlMs,
-      sessionId,
-      interactionId,
-    };
-    if (set === undefined) redis.del(key);
-    else redis.set(key, set.value);
+      expiresAtMs: deadlineFrom(command, redis.nowMs()),
+      records: mark === undefined ? records : remember(records, mark, version),
+    });
+    if (entry.value === null) redis.del(key);
+    else redis.set(key, entry.value);
     redis.metas.set(key, { meta: metaOf(entry), expiresAtMs: null });
     redis.leases.delete(key);
     return { outcome: "written", entry, existed };
@@ -136,8 +143,8 @@ export class FakeScripts {
     if (meta === undefined || meta.version === version) this.#forget(key);
   }
 
-  takeLease(key: string, token: string): "taken" | "held" {
-    if (this.#redis.lease(key) !== undefined) return "held";
+  takeLease(key: string, token: string, fromHolder: boolean): "taken" | "held" {
+    if (!fromHolder && this.#redis.lease(key) !== undefined) return "held";
     this.#redis.leases.set(key, { token, untilMs: this.#redis.nowMs() + LEASE_MS });
     return "taken";
   }
@@ -173,6 +180,45 @@ export class FakeScripts {
     if (what !== "marker") this.#forget(seen.key);
     if (what !== "copy") this.#redis.markers.delete(seen.key);
     return "dropped";
+  }
+
+  #repetitionOf(command: WriteCommand, records: IdempotencyRecords): WrittenByScript | undefined {
+    if (command.idempotencyMark === undefined) return undefined;
+    if (records.length === 0) return { outcome: "cold" };
+    const first = recall(records, command.idempotencyMark);
+    if (first === undefined) return undefined;
+    if (first === "other") return { outcome: "reused" };
+    const { version } = first;
+    const meta = this.#redis.meta(command.key);
+    const score = this.#redis.markers.get(command.key);
+    return {
+      outcome: "repeated",
+      entry: entryOf(command, {
+        version,
+        expiresAtMs:
+          meta?.version === version
+            ? meta.expiresAtMs
+            : deadlineFrom(command, writtenAtMs(version)),
+        records: upTo(records, version),
+      }),
+      isPending: score !== undefined && score <= seqOf(version),
+    };
+  }
+
+  #refusalOf({ key, condition }: WriteCommand): WrittenByScript | undefined {
+    if (condition === undefined) return undefined;
+    const standing = this.#standing(key);
+    if (standing === undefined) return { outcome: "cold" };
+    return isMet(condition, standing) ? undefined : { outcome: "conflict", standing };
+  }
+
+  /** What a reader would get; undefined where only the store knows. */
+  #standing(key: string): Standing | undefined {
+    const meta = this.#redis.meta(key);
+    if (meta === undefined) return undefined;
+    if (meta.tombstone || isExpired(meta.expiresAtMs, this.#redis.nowMs())) return ABSENT;
+    if (this.#redis.value(key) !== undefined) return standingAt(meta.version);
+    return this.#redis.markers.has(key) ? ABSENT : undefined;
   }
 
   #mint(key: string): Version {
@@ -245,9 +291,43 @@ function withoutIds<M extends CacheMeta | undefined>(meta: M): M {
 }
 
 function metaOf(entry: Entry): CacheMeta {
-  const { version, hash, expiresAtMs, sessionId, interactionId } = entry;
-  const tombstone = entry.value === null;
-  return { version, shortHash: shortHash(hash), expiresAtMs, tombstone, sessionId, interactionId };
+  const { version, hash, expiresAtMs, sessionId, interactionId, idempotency } = entry;
+  return {
+    version,
+    shortHash: shortHash(hash),
+    expiresAtMs,
+    tombstone: entry.value === null,
+    sessionId,
+    interactionId,
+    ...(idempotency === undefined ? {} : { idempotency }),
+  };
+}
+
+function entryOf(
+  command: WriteCommand,
+  made: {
+    readonly version: Version;
+    readonly expiresAtMs: number | null;
+    readonly records: IdempotencyRecords;
+  },
+): Entry {
+  const { key, sessionId, interactionId } = command;
+  const { version, expiresAtMs, records } = made;
+  const what =
+    command.op === "set" ? { value: command.value, hash: command.hash } : { value: null, hash: "" };
+  return {
+    key,
+    version,
+    ...what,
+    expiresAtMs,
+    sessionId,
+    interactionId,
+    ...(records.length === 0 ? {} : { idempotency: records }),
+  };
+}
+
+function deadlineFrom(command: WriteCommand, fromMs: number): number | null {
+  return command.op === "delete" || command.ttlMs === null ? null : fromMs + command.ttlMs;
 }
 
 export function wrongType(key: string, type: string): LockstepError {

@@ -71,7 +71,7 @@ export class LockstepProcess {
 
   /** The address that an HTTP server prints when it listens. */
   async url(): Promise<string> {
-    return waitUntil(() => /listens on (http:\S+)/.exec(this.stderr)?.[1], {
+    return waitUntil(() => /listens on (http:\S+)/.exec(this.stdout)?.[1], {
       what: "the start screen",
     });
   }

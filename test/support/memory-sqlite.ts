@@ -5,6 +5,7 @@ import { SqliteAuthority } from "../../src/store/drivers/sqlite/sqlite-authority
 import { SqliteDatabase } from "../../src/store/drivers/sqlite/sqlite-database.ts";
 import { SqliteOutbox } from "../../src/store/drivers/sqlite/sqlite-outbox.ts";
 import { schemaSql } from "../../src/store/drivers/sqlite/sqlite-schema.ts";
+import { SqliteSettings } from "../../src/store/drivers/sqlite/sqlite-settings.ts";
 import { SqliteStore } from "../../src/store/drivers/sqlite/sqlite-store.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -13,6 +14,7 @@ export interface MemorySqlite {
   readonly store: SqliteStore;
   readonly outbox: SqliteOutbox;
   readonly authority: SqliteAuthority;
+  readonly settings: SqliteSettings;
   /** For what a person does to the tables by hand. */
   readonly database: SqliteDatabase;
 }
@@ -32,6 +34,7 @@ export async function openMemorySqlite(options: {
     store: new SqliteStore({ database, clock, graceMs: DAY_MS }),
     outbox: new SqliteOutbox({ database, clock, retentionMs: DAY_MS }),
     authority: new SqliteAuthority({ database, clock, graceMs: DAY_MS }),
+    settings: new SqliteSettings(database),
     database,
   };
 }

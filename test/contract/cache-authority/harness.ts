@@ -70,6 +70,8 @@ export const META_SPOILERS = [
   "almost a meta",
   "a deadline that is none",
   "ids that are no JSON",
+  "records that break off",
+  "more records than there can be",
   "another type",
 ] as const;
 export type MetaSpoiler = (typeof META_SPOILERS)[number];

@@ -1,5 +1,6 @@
 import type { Durability } from "../../../src/kv/write-path.ts";
 import type { SyncMethod } from "../../../src/model/entry.ts";
+import type { SyncMode } from "../../../src/model/sync-settings.ts";
 import type { CopyClass } from "../../../src/verify/classify.ts";
 import type { RepairAction } from "../../../src/verify/plan-repair.ts";
 
@@ -33,11 +34,41 @@ export interface ToolAnswers {
     };
     readonly wouldUse: SyncMethod;
   };
+  readonly hybrid_sync_configure: {
+    readonly mode: SyncMode;
+    readonly poolRatio: number;
+    readonly queued: number;
+    readonly unprocessed: number;
+    readonly sources: {
+      readonly mode: {
+        readonly source: "default" | "run time";
+        readonly setAt: string | null;
+        readonly setBy: string | null;
+      };
+    };
+    readonly revision: number;
+    readonly warning?: string;
+  };
+  readonly outbox_dead_letters: {
+    readonly events: readonly {
+      readonly id: string;
+      readonly key: string | null;
+      readonly version: string | null;
+      readonly cause: string;
+      readonly attempts: number;
+      readonly since: string | null;
+    }[];
+    readonly total: number;
+    readonly truncated: boolean;
+    readonly cursor: string | null;
+  };
+  readonly outbox_replay: { readonly replayed: number; readonly left: number };
   readonly hybrid_sync_stats: {
     readonly pool: { readonly active: number; readonly max: number; readonly queued: number };
     readonly methods: Readonly<Record<SyncMethod, number>>;
     readonly unprocessedOutboxEvents: number | null;
     readonly pending: number | null;
+    readonly mode: SyncMode;
     readonly pid: number;
   };
   readonly verify_cache_sync: {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { ID_MAX_BYTES, KvService, type SetRequest } from "../../../src/kv/kv-service.ts";
-import { LoadDetector, type SyncMode } from "../../../src/load/load-detector.ts";
+import { LoadDetector } from "../../../src/load/load-detector.ts";
 import { contentHash } from "../../../src/model/content-hash.ts";
 import type { ErrorCode } from "../../../src/model/error-table.ts";
+import type { SyncMode } from "../../../src/model/sync-settings.ts";
 import { Backlog } from "../../../src/sync/backlog.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { fixedSettings } from "../../support/fixed-settings.ts";
 import { deferred } from "../../support/steer.ts";
 
 const LIMITS = { keyMaxBytes: 12, valueMaxBytes: 16 };
@@ -13,8 +15,8 @@ async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
   const world = await openCacheFirstWorld({ concurrency: 1 });
   const { ports, pool, clock, writes, reads } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
-  const load = new LoadDetector({ pool, backlog, clock, thresholds, mode, hasEventPath: true });
+  const settings = fixedSettings({ mode });
+  const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath: true });
   return { ...world, kv: new KvService({ writes, reads, load, limits: LIMITS }) };
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { closedAfterEach } from "../../contract/closed-after-each.ts";
-import { deleteOf, setOf } from "../../contract/commands.ts";
+import { deleteOf, ifAbsent, setOf, withId } from "../../contract/commands.ts";
 import { SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
+import { runThrough } from "../../support/run-through.ts";
 import { deferred } from "../../support/steer.ts";
 import { openStoreFirstWorld } from "../../support/store-first-world.ts";
 
@@ -66,6 +67,49 @@ describe("StoreFirstWritePath", () => {
     expect(cache.get("user:1")?.entry.value).toBe("first");
     expect(stats.report()).toMatchObject({ successRate: 0.5, methods: { EVENT_BASED: 0 } });
     expect(events).toEqual([]);
+  });
+
+  it("refuses what the store refuses, by its code", async () => {
+    const { writes } = await open();
+    const first = await writes.write(withId("id", setOf()), "direct");
+
+    await expect(writes.write(ifAbsent(setOf()), "direct")).rejects.toMatchObject({
+      code: "VERSION_CONFLICT",
+      message: expect.stringContaining(first.version),
+    });
+    await expect(writes.write(withId("id", deleteOf()), "direct")).rejects.toMatchObject({
+      code: "IDEMPOTENCY_KEY_REUSED",
+    });
+  });
+
+  it("gives a repetition the first answer, wherever the write is by now", async () => {
+    const { writes, stats } = await open();
+    const [row, event] = [withId("id", setOf({ key: "a" })), withId("id", setOf({ key: "b" }))];
+    const first = [await writes.write(row, "direct"), await writes.write(event, "event")];
+
+    const again = [await writes.write(row, "event"), await writes.write(event, "direct")];
+
+    expect(again.map(({ version, durable }) => [version, durable])).toEqual(
+      first.map(({ version, durable }) => [version, durable]),
+    );
+    expect(stats.report().methods).toEqual({ ASYNC_THREAD: 1, EVENT_BASED: 1 });
+  });
+
+  it("writes the row where the caller waits for the shadow, and as told where it waits for the cache", async () => {
+    const { writes } = await open();
+
+    expect(await writes.write(setOf(), "event", "shadow")).toMatchObject({ durable: "shadow" });
+    expect(await writes.write(setOf(), "event", "cache")).toMatchObject({ durable: "outbox" });
+  });
+
+  it("says that a repetition stands which the row does not have in time", async () => {
+    const { writes, clock } = await open();
+    const command = withId("id", setOf());
+    await writes.write(command, "event");
+
+    const failing = runThrough(clock, writes.write(command, "direct", "shadow"));
+
+    await expect(failing).rejects.toMatchObject({ code: "TIMED_OUT" });
   });
 
   describe("without an event path", () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { LoadDetector, type SyncMode } from "../../../src/load/load-detector.ts";
+import { LoadDetector, type SettingsSource } from "../../../src/load/load-detector.ts";
+import type { SyncMode, SyncSettings } from "../../../src/model/sync-settings.ts";
 import { Backlog } from "../../../src/sync/backlog.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { fixedSettings } from "../../support/fixed-settings.ts";
 import { deferred } from "../../support/steer.ts";
 
 async function openWorld({
@@ -15,12 +17,21 @@ async function openWorld({
   const world = await openCacheFirstWorld();
   const { ports, pool, clock, past } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
+  let settings = fixedSettings({ mode });
+  const source: SettingsSource = {
+    get inForce() {
+      return settings.inForce;
+    },
+    isRunTime: (name) => settings.isRunTime(name),
+  };
   const gates: (() => void)[] = [];
   return {
     ...world,
-    load: new LoadDetector({ pool, backlog, clock, thresholds, mode, hasEventPath }),
-    thresholds,
+    load: new LoadDetector({ pool, backlog, clock, settings: source, hasEventPath }),
+    /** As an operator does at run time. */
+    set: (wanted: Partial<SyncSettings>) => {
+      settings = { ...fixedSettings(wanted), isRunTime: (name) => name in wanted };
+    },
     occupy: (count: number) => {
       for (let i = 0; i < count; i += 1) {
         const gate = deferred();
@@ -52,7 +63,7 @@ describe("LoadDetector", () => {
   });
 
   it("reports inputs, thresholds, the judgement and what it would use", async () => {
-    const { load, occupy, release, thresholds, appendEvents } = await openWorld();
+    const { load, occupy, release, appendEvents } = await openWorld();
     await appendEvents(3);
     occupy(7);
 
@@ -60,7 +71,7 @@ describe("LoadDetector", () => {
       highLoad: false,
       reason: "Normal load: no threshold is passed.",
       inputs: { poolUtilization: 0.7, queued: 0, unprocessed: 3 },
-      thresholds,
+      thresholds: { poolRatio: 0.8, queued: 0, unprocessed: 100 },
       wouldUse: "ASYNC_THREAD",
     });
     await release();
@@ -122,6 +133,38 @@ describe("LoadDetector", () => {
     redis.isUp = false;
 
     expect(await load.report()).toMatchObject({ highLoad: true, inputs: { unprocessed: 101 } });
+  });
+
+  it("goes by settings that change while it runs, from the next choice on", async () => {
+    const { load, set, occupy, release } = await openWorld();
+    occupy(7);
+
+    const before = load.choose().route;
+    set({ poolRatio: 0.5 });
+    const busy = load.choose();
+    set({ poolRatio: 1, mode: "event-only" });
+    const eventOnly = load.choose();
+    set({});
+
+    expect([before, busy.route, load.choose().route]).toEqual(["direct", "event", "direct"]);
+    expect(busy.reason).toBe("High load: the pool is at 70 % (threshold 50 %).");
+    expect(eventOnly).toEqual({
+      route: "event",
+      reason: "Event-only mode is set (at run time, hybrid_sync_configure).",
+    });
+    await release();
+  });
+
+  it("does not take parked events for load", async () => {
+    const { load, appendEvents, past } = await openWorld();
+    await appendEvents(105);
+    const claimed = await past.outbox.claim({ owner: "one", limit: 5, leaseMs: 1000 });
+    await past.outbox.park(
+      claimed.map((event) => event.id),
+      "refused",
+    );
+
+    expect(await load.report()).toMatchObject({ highLoad: false, inputs: { unprocessed: 100 } });
   });
 
   it("always takes the event way in event-only mode, and says that the mode is why", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { cacheDown, storeDown } from "../../support/builders.ts";
 import { BATCH, SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
 import { farAhead, openDeliveryWorld } from "../../support/delivery-world.ts";
@@ -72,6 +73,17 @@ describe("CacheFirstDelivery, pinned, direct", () => {
     expect(calls).toEqual(["store.applyNewer"]);
     expect(await places()).toEqual({ shadow: false, outbox: false, journal: true, cached: true });
     expect(stats.report().failureRate).toBe(1);
+  });
+
+  it("becomes an event when the store answers but refuses this one document", async () => {
+    const { deliver, places, steered } = await openDeliveryWorld();
+    steered.store.on("applyNewer", async () => {
+      throw new LockstepError("DOCUMENT_REFUSED", "The document is not valid.");
+    });
+
+    expect(await deliver("direct")).toBe("EVENT_BASED outbox");
+
+    expect(await places()).toEqual({ shadow: false, outbox: true, journal: true, cached: true });
   });
 
   it("stays in the journal when the store does not answer in time", async () => {

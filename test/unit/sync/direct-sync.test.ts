@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Entry } from "../../../src/model/entry.ts";
+import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import type { Version } from "../../../src/model/version.ts";
 import { DirectSync } from "../../../src/sync/direct-sync.ts";
 import { StoreCircuit } from "../../../src/sync/store-circuit.ts";
@@ -148,6 +149,20 @@ describe("DirectSync", () => {
 
     expect(failed.map((answer) => answer.outcome)).toEqual(["failed", "failed"]);
     expect(next.outcome).toBe("done");
+  });
+
+  it("lets nobody else pay for a write that the store refuses", async () => {
+    const { sync, steered } = await openWorld({ sizeMax: 100 });
+    const refusal = new LockstepError("DOCUMENT_REFUSED", "The document is not valid.");
+    steered.store.on("applyNewer", async (proceed, [entries]) => {
+      if ((entries as readonly Entry[]).some((entry) => entry.key === "poison")) throw refusal;
+      return proceed();
+    });
+
+    const answers = await Promise.all(["a", "poison", "b"].map((key) => sync.apply(write(key))));
+
+    expect(answers.map((answer) => answer.outcome)).toEqual(["done", "failed", "done"]);
+    expect(answers[1]).toEqual({ outcome: "failed", error: refusal });
   });
 
   it("tells of each write that landed after its caller had been told otherwise", async () => {

@@ -171,6 +171,23 @@ describe("JournalSweep", () => {
     expect(await past.cache.countPending(0)).toBe(0);
   });
 
+  it("asks for few values at once where they are large", async () => {
+    const { sweep, signal, past, clock, steered } = await openWorld();
+    for (let i = 0; i < 20; i += 1) {
+      await past.cache.write(setOf({ key: `large:${i}`, value: "x".repeat(1_000_000) }));
+    }
+    await clock.advance(SWEEP_AGE_MS + 1);
+    const asked: number[] = [];
+    steered.cache.on("observe", (proceed, [keys]) => {
+      asked.push((keys as readonly string[]).length);
+      return proceed();
+    });
+
+    expect(await sweep.run(signal)).toBe(20);
+
+    expect(asked).toEqual([8, 4, 4, 4]);
+  });
+
   it("begins nothing once it is stopped", async () => {
     const { sweep, leaveBehind, calls } = await openWorld();
     await leaveBehind("a");

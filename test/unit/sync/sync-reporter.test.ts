@@ -4,20 +4,14 @@ import { Backlog } from "../../../src/sync/backlog.ts";
 import { SyncReporter } from "../../../src/sync/sync-reporter.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { fixedSettings } from "../../support/fixed-settings.ts";
 
 async function openWorld() {
   const world = await openCacheFirstWorld();
   const { ports, pool, circuit, stats, clock } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const thresholds = { poolRatio: 0.8, queued: 0, unprocessed: 100 };
-  const load = new LoadDetector({
-    pool,
-    backlog,
-    clock,
-    thresholds,
-    mode: "hybrid",
-    hasEventPath: true,
-  });
+  const settings = fixedSettings();
+  const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath: true });
   const startedMs = clock.nowMs();
   const reporter = new SyncReporter({ pool, circuit, stats, backlog, load, clock });
   return { ...world, reporter, startedMs };
@@ -35,7 +29,7 @@ describe("SyncReporter", () => {
       successRate: 1,
       failureRate: 0,
       methods: { ASYNC_THREAD: 1, EVENT_BASED: 0 },
-      backlog: { unprocessed: 0, pending: 1 },
+      backlog: { unprocessed: 0, parked: 0, pending: 1 },
       circuit: "closed",
       mode: "hybrid",
       pid: process.pid,

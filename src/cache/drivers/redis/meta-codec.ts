@@ -1,4 +1,9 @@
 import type { WriterIds } from "../../../model/entry.ts";
+import type {
+  IdempotencyMark,
+  IdempotencyRecord,
+  IdempotencyRecords,
+} from "../../../model/idempotency.ts";
 import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
 import type { CacheMeta } from "../../cache-port.ts";
 
@@ -8,19 +13,29 @@ const SEQ_LOW_AT = 8;
 const HASH_AT = 12;
 const HASH_BYTES = 16;
 const DEADLINE_AT = HASH_AT + HASH_BYTES;
+const VERSION_BYTES = HASH_AT - EPOCH_AT;
+const RECORD_BYTES = 2 * HASH_BYTES + VERSION_BYTES;
+
+const NUMBER_SIGN = 0x23;
+const BAR = 0x7c;
 
 /** Reads the packed meta that the scripts write; its layout is described in scripts/prelude.lua. */
 export function decodeMeta(packed: Buffer): CacheMeta {
-  const rest = packed.toString("utf8", DEADLINE_AT);
-  const bar = rest.indexOf("|");
-  const deadline = bar === -1 ? rest : rest.slice(0, bar);
+  let at = DEADLINE_AT;
+  while (isDigit(packed[at])) at += 1;
+  const deadline = packed.toString("latin1", DEADLINE_AT, at);
+  const idsAt = packed[at] === NUMBER_SIGN ? at + 2 + RECORD_BYTES * (packed[at + 1] ?? 0) : at;
+  const records = packed.subarray(at, idsAt);
   const tombstone = packed[0] === "T".charCodeAt(0);
   return {
-    version: unpackVersion(packed),
+    version: unpackVersion(packed.subarray(EPOCH_AT)),
     shortHash: tombstone ? "" : packed.toString("hex", HASH_AT, DEADLINE_AT),
     expiresAtMs: deadline === "" ? null : Number(deadline),
     tombstone,
-    ...(bar === -1 ? { sessionId: null, interactionId: null } : decodeIds(rest.slice(bar + 1))),
+    ...(records.length === 0 ? {} : { idempotency: unpackRecords(records) }),
+    ...(packed[idsAt] === BAR
+      ? decodeIds(packed.toString("utf8", idsAt + 1))
+      : { sessionId: null, interactionId: null }),
   };
 }
 
@@ -31,7 +46,35 @@ export function encodeMeta(meta: Omit<CacheMeta, keyof WriterIds>): Buffer {
     packVersion(meta.version),
     hashBytes(meta.shortHash),
     Buffer.from(String(meta.expiresAtMs ?? "")),
+    packRecords(meta.idempotency),
   ]);
+}
+
+/** Idempotency records as meta and scripts have them; empty where there are none. */
+export function packRecords(records: IdempotencyRecords = []): Buffer {
+  if (records.length === 0) return Buffer.alloc(0);
+  return Buffer.concat([
+    Buffer.from([NUMBER_SIGN, records.length]),
+    ...records.flatMap((record) => [packMark(record), packVersion(record.version)]),
+  ]);
+}
+
+export function packMark({ keyHash, argumentsHash }: IdempotencyMark): Buffer {
+  return Buffer.from(keyHash + argumentsHash, "hex");
+}
+
+/** What {@link packRecords} has packed. */
+export function unpackRecords(packed: Buffer): IdempotencyRecords {
+  const records: IdempotencyRecord[] = [];
+  for (let at = 2; at + RECORD_BYTES <= packed.length; at += RECORD_BYTES) {
+    const versionAt = at + 2 * HASH_BYTES;
+    records.push({
+      keyHash: packed.toString("hex", at, at + HASH_BYTES),
+      argumentsHash: packed.toString("hex", at + HASH_BYTES, versionAt),
+      version: unpackVersion(packed.subarray(versionAt)),
+    });
+  }
+  return records;
 }
 
 /** The first 16 bytes of a hex SHA-256; zero bytes for a tombstone's empty hash. */
@@ -49,17 +92,23 @@ export function encodeIds(ids: WriterIds): string {
 
 /** Seq has 7 bytes, of which the lower 4 and the upper 3 are read apart: one integer read takes at most 6. */
 function unpackVersion(packed: Buffer): Version {
-  const seq = packed.readUIntBE(SEQ_HIGH_AT, 3) * 2 ** 32 + packed.readUInt32BE(SEQ_LOW_AT);
-  return formatVersion(packed.readUInt32BE(EPOCH_AT), seq);
+  const seq =
+    packed.readUIntBE(SEQ_HIGH_AT - EPOCH_AT, 3) * 2 ** 32 +
+    packed.readUInt32BE(SEQ_LOW_AT - EPOCH_AT);
+  return formatVersion(packed.readUInt32BE(0), seq);
 }
 
 function packVersion(version: Version): Buffer {
   const seq = seqOf(version);
-  const packed = Buffer.alloc(HASH_AT - EPOCH_AT);
+  const packed = Buffer.alloc(VERSION_BYTES);
   packed.writeUInt32BE(epochOf(version));
   packed.writeUIntBE(Math.floor(seq / 2 ** 32), SEQ_HIGH_AT - EPOCH_AT, 3);
   packed.writeUInt32BE(seq % 2 ** 32, SEQ_LOW_AT - EPOCH_AT);
   return packed;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** Ids that someone spoilt are no reason to fail a read. */

@@ -1,7 +1,6 @@
 import type { Random } from "../../../lib/random.ts";
 import { BUCKETS } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
-import { LockstepError } from "../../../model/lockstep-error.ts";
 import { epochOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
 import type {
@@ -16,13 +15,14 @@ import type {
 } from "../../cache-authority-port.ts";
 import type { CacheObservation, CachePage } from "../../cache-port.ts";
 import { eachByBucket } from "./each-by-bucket.ts";
-import { encodeIds, encodeMeta, hashBytes } from "./meta-codec.ts";
+import { hashBytes, packRecords } from "./meta-codec.ts";
 import { decodeObservation } from "./observation.ts";
 import { PendingMarkers, type PendingPage } from "./pending-markers.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
 import { parseCursor, scanUserKeys } from "./redis-scan.ts";
 import { StoreBinding } from "./store-binding.ts";
+import { readWriteAnswer, seenArgs, writeArgs } from "./write-call.ts";
 
 /** How long a reader may take from its look at the shadow to its fill. */
 const FILL_LEASE_MS = 3000;
@@ -72,41 +72,13 @@ export class RedisCache implements CacheAuthorityPort {
 
   async write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite> {
     const { meta, state, pending, lease } = sideKeys(command.key);
-    const set = command.op === "set" ? command : undefined;
     const pinned = this.#pinned;
-    const [status, ...values] = await this.#binding.script(
+    const answer = await this.#binding.script(
       "write",
       [command.key, meta, state, pending, lease],
-      [
-        command.op,
-        set?.value ?? "",
-        hashBytes(set?.hash ?? ""),
-        set?.ttlMs == null ? "" : String(set.ttlMs),
-        encodeIds(command),
-        pinned ? "1" : "0",
-        guardWord(guard),
-        ...(guard === undefined ? ["", "0", "", ""] : seenArgs(guard.seen)),
-        guard?.token ?? "",
-      ],
+      writeArgs(command, pinned, guard),
     );
-    if (status === "MOVED") return { outcome: "moved" };
-    if (status === "WRONG_TYPE") throw wrongType(command.key, String(values[0]));
-    const [version, existed, deadline] = values.map(String) as [string, string, string];
-    const entry: Entry = {
-      key: command.key,
-      version,
-      value: set?.value ?? null,
-      hash: set?.hash ?? "",
-      expiresAtMs: deadline === "" ? null : Number(deadline),
-      sessionId: command.sessionId,
-      interactionId: command.interactionId,
-    };
-    return {
-      outcome: "written",
-      entry,
-      existed: existed === "?" ? undefined : existed === "1",
-      pinned,
-    };
+    return readWriteAnswer(command, pinned, answer);
   }
 
   async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
@@ -156,13 +128,13 @@ export class RedisCache implements CacheAuthorityPort {
     await this.#settle("withdraw", key, version);
   }
 
-  async takeLease(key: string): Promise<string | undefined> {
+  async takeLease(key: string, { fromHolder = false } = {}): Promise<string | undefined> {
     const token = this.#random.hex(8);
     const { state } = sideKeys(key);
     const [status] = await this.#binding.script(
       "lease",
       [state, leaseKey(key)],
-      [token, String(FILL_LEASE_MS)],
+      [token, String(FILL_LEASE_MS), fromHolder ? "anyone" : "free"],
     );
     return status === "TAKEN" ? token : undefined;
   }
@@ -262,43 +234,9 @@ export class RedisCache implements CacheAuthorityPort {
         entry.expiresAtMs === null ? "" : String(entry.expiresAtMs),
         this.#residency,
         form,
+        packRecords(entry.idempotency),
       ],
     );
     return status === "FILLED";
   }
-}
-
-function guardWord(guard: CopyGuard | undefined): string {
-  if (guard === undefined) return "";
-  return guard.token === undefined ? "seen" : "lease";
-}
-
-/** Meta, value and marker of an observation as `is_as_seen` in the prelude takes them. */
-function seenArgs({
-  key,
-  meta,
-  value,
-  foreignType,
-  markerSeq,
-}: CacheObservation): (string | Buffer)[] {
-  if (foreignType !== undefined) throw wrongType(key, foreignType);
-  if (value?.isText === false) {
-    throw new LockstepError(
-      "VALUE_NOT_TEXT",
-      `The value of ${JSON.stringify(key)} is not UTF-8 text.`,
-    );
-  }
-  return [
-    meta === undefined ? "" : encodeMeta(meta),
-    value === undefined ? "0" : "1",
-    value?.text ?? "",
-    markerSeq === undefined ? "" : String(markerSeq),
-  ];
-}
-
-function wrongType(key: string, type: string): LockstepError {
-  return new LockstepError(
-    "KEY_WRONG_TYPE",
-    `The key ${JSON.stringify(key)} holds a Redis ${type}, not a string.`,
-  );
 }

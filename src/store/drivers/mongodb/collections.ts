@@ -2,7 +2,7 @@ import type { mongo } from "mongoose";
 import type { OutboxDocument } from "./outbox-document.ts";
 import type { StoredRow } from "./shadow-row.ts";
 
-/** What the whole store knows about itself: `_id: "store"` and `_id: "mint"`. */
+/** What the whole store knows about itself: `_id: "store"`, `"mint"` and `"settings"`. */
 export interface StateDocument {
   readonly _id: string;
 }

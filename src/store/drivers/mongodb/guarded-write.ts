@@ -10,6 +10,7 @@ import {
   msOrNull,
   NO_VERSION,
   ROW_VERSION,
+  replacementOf,
   type ShadowRow,
   type StoredRow,
 } from "./shadow-row.ts";
@@ -92,7 +93,7 @@ function updateUnder(
       ? true
       : { $eq: [{ $max: [ROW_VERSION, event?.version ?? NO_VERSION] }, guard.version] };
   const mayReplace = { $and: [isOlder, isAsSeen] };
-  return [{ $replaceWith: { $cond: [mayReplace, { $literal: row }, "$$ROOT"] } }];
+  return [{ $replaceWith: { $cond: [mayReplace, replacementOf(row), "$$ROOT"] } }];
 }
 
 function newestVersion(one: Version | undefined, other: Version | undefined): Version | null {

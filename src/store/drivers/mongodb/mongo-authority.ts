@@ -1,9 +1,12 @@
 import type { Clock } from "../../../lib/clock.ts";
 import { contentHash } from "../../../model/content-hash.ts";
-import { type Entry, newestOf, type ShadowEntry } from "../../../model/entry.ts";
+import { type Entry, isDead, newestOf, type ShadowEntry } from "../../../model/entry.ts";
+import { type IdempotencyRecords, recall, remember } from "../../../model/idempotency.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import type { Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
+import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
+import { newestStored } from "../../newest-stored.ts";
 import type { OutboxPort } from "../../outbox-port.ts";
 import type {
   AuthorityWrite,
@@ -19,6 +22,14 @@ import { mintVersion } from "./version-mint.ts";
 
 /** Each attempt after the first has met another writer's newer version of the same key. */
 const ATTEMPTS_MAX = 30;
+
+interface Passed {
+  readonly outcome: "passed";
+  readonly guard?: RowGuard | undefined;
+  readonly records?: IdempotencyRecords;
+}
+
+type Judged = Passed | Exclude<AuthorityWrite, { readonly outcome: "written" | "moved" }>;
 
 /**
  * Decides writes where the cache is in-process. A write is two steps: a version is minted in the state
@@ -64,7 +75,15 @@ export class MongoAuthority implements StoreAuthorityPort {
     }
     let floor: Version | undefined;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const result = await this.#attempt(command, options.guard, floor);
+      const judged = await this.#judge(command);
+      if (judged.outcome !== "passed") return judged;
+      const result = await this.#attempt(
+        command,
+        { ...judged, guard: options.guard ?? judged.guard },
+        floor,
+      );
+      // What was judged is no longer what stands there; a caller's own guard is the caller's to judge again.
+      if (result.outcome === "moved" && options.guard === undefined) continue;
       if (result.outcome !== "overtaken") {
         if (result.outcome === "written") options.onCommitted?.(fromShadow(result.entry));
         return result;
@@ -93,9 +112,26 @@ export class MongoAuthority implements StoreAuthorityPort {
     return undefined;
   }
 
+  /** Condition and idempotency, on what stands there now; the guard then sees to it that this still stands. */
+  async #judge(command: WriteCommand): Promise<Judged> {
+    const { key, condition, idempotencyMark: mark } = command;
+    if (condition === undefined && mark === undefined) return { outcome: "passed" };
+    const newest = await newestStored({ store: this.#store, outbox: this.#outbox }, key);
+    const records = newest?.entry.idempotency ?? [];
+    const first = mark === undefined ? undefined : recall(records, mark);
+    if (first === "other") return { outcome: "reused" };
+    if (first !== undefined && newest !== undefined)
+      return { outcome: "repeated", version: first.version, from: newest.from };
+    const isLive = newest !== undefined && !isDead(newest.entry, this.#clock.nowMs());
+    const standing = isLive ? standingAt(newest.entry.version) : ABSENT;
+    if (condition !== undefined && !isMet(condition, standing))
+      return { outcome: "conflict", standing };
+    return { outcome: "passed", guard: { version: newest?.entry.version ?? null }, records };
+  }
+
   async #attempt(
     command: WriteCommand,
-    guard: RowGuard | undefined,
+    { guard, records = [] }: Pick<Passed, "guard" | "records">,
     floor: Version | undefined,
   ): Promise<AuthorityWrite | { readonly outcome: "overtaken"; readonly by: Version }> {
     const [version, event] = await Promise.all([
@@ -103,7 +139,7 @@ export class MongoAuthority implements StoreAuthorityPort {
       this.#newestEvent(command.key),
     ]);
     const nowMs = this.#clock.nowMs();
-    const entry = entryOf(command, version, nowMs);
+    const entry = entryOf(command, version, nowMs, records);
     const judged = await this.#connection.callOnce("write a row", (database) =>
       guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs }),
     );
@@ -132,9 +168,16 @@ function entryIn({ syncMethod: _method, syncedAtMs: _at, ...entry }: ShadowEntry
   return entry;
 }
 
-function entryOf(command: WriteCommand, version: Version, nowMs: number): Entry {
-  const { key, sessionId, interactionId } = command;
-  const common = { key, version, sessionId, interactionId };
+function entryOf(
+  command: WriteCommand,
+  version: Version,
+  nowMs: number,
+  records: IdempotencyRecords,
+): Entry {
+  const { key, sessionId, interactionId, idempotencyMark: mark } = command;
+  const known = mark === undefined ? records : remember(records, mark, version);
+  const idempotency = known.length === 0 ? {} : { idempotency: known };
+  const common = { key, version, sessionId, interactionId, ...idempotency };
   if (command.op === "delete") {
     return { ...common, value: null, hash: contentHash(null), expiresAtMs: null };
   }

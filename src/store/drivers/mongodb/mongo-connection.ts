@@ -6,7 +6,9 @@ import type { Random } from "../../../lib/random.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import { type ConnectionString, parseConnectionString } from "./connection-string.ts";
 import {
+  documentRefused,
   isMongoFailure,
+  isRefusal,
   mayHaveHappened,
   storeUnavailable,
   unknownOutcome,
@@ -82,14 +84,16 @@ export class MongoConnection {
 
   /**
    * The same for one write command, sent with `database.command` so that the driver does not repeat it.
-   * Errors: STORE_UNAVAILABLE where it surely did not happen, UNKNOWN_OUTCOME where the answer was lost.
+   * Errors: STORE_UNAVAILABLE where it surely did not happen, DOCUMENT_REFUSED where this server will not take it,
+   * UNKNOWN_OUTCOME where the answer was lost.
    */
   async callOnce<T>(action: string, work: (database: mongo.Db) => Promise<T>): Promise<T> {
-    return this.#run(action, work, (failed, error, redact) =>
-      mayHaveHappened(error)
+    return this.#run(action, work, (failed, error, redact) => {
+      if (isRefusal(error)) return documentRefused(failed, error, redact);
+      return mayHaveHappened(error)
         ? unknownOutcome(failed, error, redact)
-        : storeUnavailable(failed, error, redact),
-    );
+        : storeUnavailable(failed, error, redact);
+    });
   }
 
   /** Made once by whichever process comes first. Error: STORE_UNAVAILABLE. */

@@ -29,6 +29,16 @@ const INTERRUPTED = new Set([
   11602, // InterruptedDueToReplStateChange
 ]);
 
+/** Server errors that say: not this document, now or later. */
+const REFUSALS = new Set([
+  121, // DocumentValidationFailure: a rule of the collection
+  10334, // BSONObjectTooLarge
+  17280, // KeyTooLong, for an index
+  17419, // too large after the update
+  17420, // too large after the update
+  DUPLICATE_KEY, // of a unique index that somebody has made: for the key's own, the write has been repeated before
+]);
+
 /** Server errors that say: ask the primary that there is now. */
 const NOT_PRIMARY = new Set([
   91, // ShutdownInProgress
@@ -75,6 +85,21 @@ export function isMendedByRepeating(error: unknown): boolean {
     return isDuplicateKey(error) || NOT_PRIMARY.has(Number(error.code));
   }
   return error instanceof MongoNetworkError;
+}
+
+export function isRefusal(error: unknown): boolean {
+  return error instanceof MongoServerError && REFUSALS.has(Number(error.code));
+}
+
+export function documentRefused(
+  action: string,
+  error: Error,
+  redact: (text: string) => string,
+): LockstepError {
+  // What follows would be the value that is there twice.
+  const [reason = ""] = error.message.split(" dup key:", 1);
+  const text = `MongoDB refused "${action}": ${redact(reason)}`;
+  return new LockstepError("DOCUMENT_REFUSED", text, { cause: error });
 }
 
 export function storeUnavailable(

@@ -7,7 +7,21 @@ import type { OutboxEvent, OutboxPort } from "../../outbox-port.ts";
 import { sendBulk, toBulks } from "./bulk.ts";
 import { OUTBOX, outboxOf } from "./collections.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
-import { decodeEvent, encodeEvent, type OutboxDocument, toObjectIds } from "./outbox-document.ts";
+import {
+  decodeEvent,
+  decodeLetter,
+  encodeEvent,
+  type OutboxDocument,
+  toObjectIds,
+} from "./outbox-document.ts";
+import {
+  cursorAt,
+  listParked,
+  PARKED,
+  parkDocuments,
+  placeOf,
+  replayParked,
+} from "./parked-documents.ts";
 import { msOrNull } from "./shadow-row.ts";
 
 /** One `$in` stays far below the 16 MB that a command may have, also with keys of 1 kB. */
@@ -79,6 +93,7 @@ export class MongoOutbox implements OutboxPort {
         { _id, processed: false },
         {
           $set: { processed: true, state: "done", owner: null, claim: null, leaseUntil: null },
+          $unset: { cause: "", deadAt: "" },
           // The index that removes it counts from here, by the same clock.
           $currentDate: { processedAt: true },
         },
@@ -95,8 +110,43 @@ export class MongoOutbox implements OutboxPort {
       leaseUntil: { $add: ["$$NOW", retryAfterMs] },
     };
     await this.#connection.call("release events", (database) =>
-      outboxOf(database).updateMany({ _id, processed: false }, [{ $set: released }]),
+      outboxOf(database).updateMany({ _id, processed: false, state: { $ne: "dead" } }, [
+        { $set: released },
+      ]),
     );
+  }
+
+  async park(ids: readonly string[], cause: string): Promise<void> {
+    const _id = { $in: toObjectIds(ids) };
+    await this.#connection.call("park events", (database) =>
+      parkDocuments(database, { _id, processed: false, state: { $ne: "dead" } }, cause),
+    );
+  }
+
+  async deadLetters(page: { readonly limit: number; readonly cursor?: string }) {
+    const after = placeOf(page.cursor);
+    const documents = await this.#connection.call("list parked events", (database) =>
+      listParked(database, after, page.limit + 1),
+    );
+    const shown = documents.slice(0, page.limit);
+    return {
+      letters: shown.map(decodeLetter),
+      // One more than asked for tells whether there are more.
+      cursor: documents.length > page.limit ? cursorAt(shown.at(-1), after) : undefined,
+    };
+  }
+
+  async countDead(): Promise<number> {
+    return this.#connection.call("count parked events", (database) =>
+      outboxOf(database).countDocuments(PARKED),
+    );
+  }
+
+  async replay(request: {
+    readonly ids?: readonly string[];
+    readonly limit: number;
+  }): Promise<number> {
+    return this.#connection.call("replay events", (database) => replayParked(database, request));
   }
 
   async unprocessedOf(
@@ -168,9 +218,10 @@ export class MongoOutbox implements OutboxPort {
     }
     if (unreadable.length > 0) {
       await this.#connection.call("set events aside", (database) =>
-        outboxOf(database).updateMany(
-          { _id: { $in: unreadable } },
-          { $set: { state: "dead", owner: null, claim: null, leaseUntil: null } },
+        parkDocuments(
+          database,
+          { _id: { $in: unreadable }, processed: false },
+          "The document does not say which version of which key has which value.",
         ),
       );
       this.#log.warn(

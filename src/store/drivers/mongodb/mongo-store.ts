@@ -1,6 +1,6 @@
 import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
-import type { Entry, ShadowEntry, SyncMethod } from "../../../model/entry.ts";
+import { type Entry, newerOf, type ShadowEntry, type SyncMethod } from "../../../model/entry.ts";
 import type { Version } from "../../../model/version.ts";
 import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { leasesOf, shadowOf } from "./collections.ts";
@@ -153,7 +153,7 @@ export class MongoStore implements StorePort {
     const newest = new Map<string, Entry>();
     for (const entry of entries) {
       const other = newest.get(entry.key);
-      if (other === undefined || entry.version > other.version) newest.set(entry.key, entry);
+      newest.set(entry.key, other === undefined ? entry : newerOf(entry, other));
     }
     const nowMs = this.#clock.nowMs();
     const graceMs = this.#graceMs;

@@ -4,6 +4,7 @@ import type { Random } from "../../../lib/random.ts";
 import { MongoAuthority } from "./mongo-authority.ts";
 import { MongoConnection } from "./mongo-connection.ts";
 import { MongoOutbox } from "./mongo-outbox.ts";
+import { MongoSettings } from "./mongo-settings.ts";
 import { MongoStore } from "./mongo-store.ts";
 
 export interface OpenMongoOptions {
@@ -19,20 +20,21 @@ export interface OpenMongoOptions {
 }
 
 export interface OpenedMongo {
-  /** Its `close` closes the connection for all three. */
+  /** Its `close` closes the connection for all of them. */
   readonly store: MongoStore;
   readonly outbox: MongoOutbox;
   readonly authority: MongoAuthority;
+  readonly settings: MongoSettings;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Store, outbox and authority on one connection, which the first call makes. Error: CONFIG_INVALID. */
+/** Store, outbox, authority and settings on one connection, which the first call makes. Error: CONFIG_INVALID. */
 export function openMongo(options: OpenMongoOptions): OpenedMongo {
   const { uri, graceMs = DAY_MS, retentionMs = DAY_MS, clock, random, log } = options;
   const connection = new MongoConnection({ uri, retentionMs, clock, random, log });
   const store = new MongoStore({ connection, clock, graceMs });
   const outbox = new MongoOutbox({ connection, clock, random, log });
   const authority = new MongoAuthority({ connection, store, outbox, clock, graceMs });
-  return { store, outbox, authority };
+  return { store, outbox, authority, settings: new MongoSettings(connection) };
 }

@@ -1,9 +1,10 @@
 import mongoose, { type mongo } from "mongoose";
 import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
+import type { IdempotencyRecords } from "../../../model/idempotency.ts";
 import { isVersion } from "../../../model/version.ts";
-import type { OutboxEvent } from "../../outbox-port.ts";
-import { dateOrNull, msOrNull, textOrNull } from "./shadow-row.ts";
+import type { DeadLetter, OutboxEvent } from "../../outbox-port.ts";
+import { dateOrNull, decodeRecords, msOrNull, textOrNull } from "./shadow-row.ts";
 
 /** A document of `outbox`. `db.outbox.find({processed: false})` shows people what waits. */
 export interface OutboxDocument {
@@ -21,6 +22,7 @@ export interface OutboxDocument {
     readonly expiresAt: Date | null;
     readonly sessionId: string | null;
     readonly interactionId: string | null;
+    readonly idempotency?: IdempotencyRecords;
   };
   readonly processed: boolean;
   readonly attempts: number;
@@ -30,14 +32,31 @@ export interface OutboxDocument {
   readonly owner: string | null;
   readonly claim: string | null;
   readonly processedAt: Date | null;
-  /** A dead event is never claimed again: it cannot be read, and is left for people to see. */
+  /** A dead event is parked: it was refused too often or cannot be read, and is claimed again only after a replay. */
   readonly state: "waiting" | "done" | "dead";
+  /** Why and since when it is parked. */
+  readonly cause?: string;
+  readonly deadAt?: Date;
 }
 
 /** A document of `outbox` as it is found: another hand may have edited or added it. */
 export type StoredEvent = { readonly _id: unknown } & {
   readonly [Field in Exclude<keyof OutboxDocument, "_id">]?: unknown;
 };
+
+/** What a parked document says about itself, as far as it can be read. */
+export function decodeLetter(document: StoredEvent): DeadLetter {
+  const { _id, cause, attempts, deadAt } = document;
+  const event = decodeEvent(document);
+  return {
+    id: String(_id),
+    key: event?.entry.key ?? null,
+    version: event?.entry.version ?? null,
+    cause: textOrNull(cause) ?? "",
+    attempts: typeof attempts === "number" ? attempts : 0,
+    sinceMs: msOrNull(deadAt),
+  };
+}
 
 export function encodeEvent(entry: Entry, nowMs: number): OutboxDocument {
   return {
@@ -54,6 +73,7 @@ export function encodeEvent(entry: Entry, nowMs: number): OutboxDocument {
       expiresAt: dateOrNull(entry.expiresAtMs),
       sessionId: entry.sessionId,
       interactionId: entry.interactionId,
+      ...(entry.idempotency === undefined ? {} : { idempotency: entry.idempotency }),
     },
     processed: false,
     attempts: 0,
@@ -70,11 +90,14 @@ export function decodeEvent(document: StoredEvent): OutboxEvent | undefined {
   const { payload, attempts } = document;
   if (!(document._id instanceof mongoose.mongo.ObjectId)) return undefined;
   if (typeof payload !== "object" || payload === null) return undefined;
-  const { key, version, value, hash, expiresAt, sessionId, interactionId }: PayloadFields = payload;
+  const { key, version, value, hash, expiresAt, sessionId, interactionId, idempotency } =
+    payload as PayloadFields;
   if (typeof key !== "string" || typeof version !== "string" || !isVersion(version))
     return undefined;
   if (typeof hash !== "string" || (typeof value !== "string" && value !== null)) return undefined;
+  const records = decodeRecords(idempotency);
   return {
+    ...(document.state === "dead" ? { dead: true as const } : {}),
     id: document._id.toHexString(),
     entry: {
       key,
@@ -84,6 +107,7 @@ export function decodeEvent(document: StoredEvent): OutboxEvent | undefined {
       expiresAtMs: msOrNull(expiresAt),
       sessionId: textOrNull(sessionId),
       interactionId: textOrNull(interactionId),
+      ...(records === undefined ? {} : { idempotency: records }),
     },
     attempts: typeof attempts === "number" ? attempts : 0,
   };

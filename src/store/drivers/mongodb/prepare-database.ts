@@ -39,6 +39,7 @@ export async function prepareDatabase(
     outboxOf(database).createIndexes([
       { key: { processed: 1, ts: 1 } },
       { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
+      { key: { state: 1, _id: 1 }, partialFilterExpression: { processed: false, state: "dead" } },
     ]),
   ]);
   await expireProcessed(database, Math.round(retentionMs / 1000));

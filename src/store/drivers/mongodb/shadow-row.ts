@@ -1,6 +1,7 @@
 import mongoose, { type mongo } from "mongoose";
 import { bucketOf } from "../../../model/bucket.ts";
 import { type Entry, purgeAtMs, type ShadowEntry, type SyncMethod } from "../../../model/entry.ts";
+import type { IdempotencyRecord, IdempotencyRecords } from "../../../model/idempotency.ts";
 import { isVersion, type Version, writtenAtMs } from "../../../model/version.ts";
 
 /** A document of `kvshadow` as we write it. `db.kvshadow.findOne({_id: key})` shows it to people. */
@@ -19,6 +20,8 @@ export interface ShadowRow {
   readonly purgeAt: Date | null;
   readonly sessionId: string | null;
   readonly interactionId: string | null;
+  /** The key's last idempotency keys, hashed; absent where none was ever used. */
+  readonly idempotency?: IdempotencyRecords;
   readonly metadata: { readonly syncMethod: SyncMethod; readonly syncTimestamp: Date };
 }
 
@@ -47,6 +50,7 @@ export function encodeRow(
     purgeAt: dateOrNull(purgeAtMs(entry, writtenMs, graceMs)),
     sessionId: entry.sessionId,
     interactionId: entry.interactionId,
+    ...(entry.idempotency === undefined ? {} : { idempotency: entry.idempotency }),
     metadata: { syncMethod: method, syncTimestamp: new Date(nowMs) },
   };
 }
@@ -59,6 +63,7 @@ export function encodeRow(
 export function decodeRow(row: StoredRow): ShadowEntry {
   const version = decodeVersion(row.version);
   const { syncMethod, syncTimestamp } = fieldsOf(row.metadata);
+  const records = decodeRecords(row.idempotency);
   return {
     key: row._id,
     version,
@@ -67,6 +72,7 @@ export function decodeRow(row: StoredRow): ShadowEntry {
     expiresAtMs: msOrNull(row.expiresAt),
     sessionId: textOrNull(row.sessionId),
     interactionId: textOrNull(row.interactionId),
+    ...(records === undefined ? {} : { idempotency: records }),
     syncMethod: syncMethod === "EVENT_BASED" ? "EVENT_BASED" : "ASYNC_THREAD",
     syncedAtMs: msOrNull(syncTimestamp) ?? writtenAtMs(version),
   };
@@ -89,12 +95,41 @@ export const ROW_VERSION: mongo.Document = {
 export function replaceIfNewer(row: ShadowRow): mongo.Document[] {
   // The pattern is only looked at where the comparison says stale, which keeps it off the usual path.
   const isStale = { $and: [{ $gte: ["$version", row.version] }, isVersionExpression()] };
-  return [{ $replaceWith: { $cond: [isStale, "$$ROOT", { $literal: row }] } }];
+  return [{ $replaceWith: { $cond: [isStale, "$$ROOT", replacementOf(row)] } }];
+}
+
+/** The row as it will stand: where it brings no idempotency records, the ones that stand there stay. */
+export function replacementOf(row: ShadowRow): mongo.Document {
+  if (row.idempotency !== undefined) return { $literal: row };
+  // A field that is missing there stays missing. The server takes no longer for it than for the plain row (measured).
+  return {
+    $setField: { field: "idempotency", input: { $literal: row }, value: "$idempotency" },
+  };
 }
 
 function isVersionExpression(): mongo.Document {
   const text = { $cond: [{ $eq: [{ $type: "$version" }, "string"] }, "$version", ""] };
   return { $regexMatch: { input: text, regex: "^[0-9]{24}\\z" } };
+}
+
+/** Records that another hand has spoilt are none: a write is then made again rather than refused for ever. */
+export function decodeRecords(stored: unknown): IdempotencyRecords | undefined {
+  if (!Array.isArray(stored)) return undefined;
+  return stored.filter(isRecord).map(({ keyHash, argumentsHash, version }) => ({
+    keyHash,
+    argumentsHash,
+    version,
+  }));
+}
+
+function isRecord(stored: unknown): stored is IdempotencyRecord {
+  const { keyHash, argumentsHash, version } = fieldsOf(stored);
+  return (
+    typeof keyHash === "string" &&
+    typeof argumentsHash === "string" &&
+    typeof version === "string" &&
+    isVersion(version)
+  );
 }
 
 function decodeValue(stored: unknown): string | null {

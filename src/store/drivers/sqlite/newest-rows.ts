@@ -8,13 +8,22 @@ export interface NewestHead {
   readonly version: Version;
   readonly deleted: number;
   readonly expires_at: number | null;
+  /** The key's records, those of the row where the newest is an event that knows of none. */
+  readonly idempotency: string | null;
+  /** 1: an event. */
+  readonly waits: number;
 }
 
-const HEAD = newestSql((deleted) => `version, ${deleted} AS deleted, expires_at`);
+const ROW_RECORDS = "(SELECT idempotency FROM kvshadow WHERE kvshadow.key = outbox.key)";
+
+const HEAD = newestSql(
+  (deleted, isEvent) =>
+    `version, ${deleted} AS deleted, expires_at, ${isEvent ? `coalesce(idempotency, ${ROW_RECORDS})` : "idempotency"} AS idempotency`,
+);
 
 const ENTRY = newestSql(
   (deleted) =>
-    `key, version, ${deleted} AS deleted, expires_at, session_id, interaction_id, hash, value`,
+    `key, version, ${deleted} AS deleted, expires_at, session_id, interaction_id, idempotency, hash, value`,
 );
 
 export function newestHead(database: SqliteDatabase, key: string): NewestHead | undefined {
@@ -33,11 +42,11 @@ export function newestEntry(
 }
 
 /** The newest of a key's row and unprocessed events; of two alike, an event that is applied but not yet marked, the row. */
-function newestSql(columns: (deleted: string) => string): string {
+function newestSql(columns: (deleted: string, isEvent: boolean) => string): string {
   return `
-SELECT ${columns("deleted")}, 0 AS waits FROM kvshadow WHERE key = ?
+SELECT ${columns("deleted", false)}, 0 AS waits FROM kvshadow WHERE key = ?
 UNION ALL
-SELECT ${columns("op = 'delete'")}, 1 AS waits
+SELECT ${columns("op = 'delete'", true)}, 1 AS waits
 FROM outbox INDEXED BY outbox_unprocessed_key WHERE key = ? AND processed = 0
 ORDER BY version DESC, waits LIMIT 1`;
 }

@@ -6,7 +6,7 @@ import { LockstepError } from "../../../model/lockstep-error.ts";
 import { loadSqlite, type SqliteConnection } from "./load-sqlite.ts";
 import { SqliteDatabase } from "./sqlite-database.ts";
 import { isBusy, isNotADatabase, translated } from "./sqlite-error.ts";
-import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from "./sqlite-schema.ts";
+import { APPLICATION_ID, SCHEMA_VERSION, schemaSql, upgradeSql } from "./sqlite-schema.ts";
 
 export interface SqliteOptions {
   /** Path of the database file; it and its folder are made where they are missing, for this user only. */
@@ -76,6 +76,8 @@ function openOnce(
  * even opened: closing it again would drop the locks that other connections of this process hold on it.
  */
 function makePrivateFile(file: string): void {
+  // SQLite's own name for a database without a file.
+  if (file === ":memory:") return;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   try {
     closeSync(openSync(file, "wx", 0o600));
@@ -84,12 +86,14 @@ function makePrivateFile(file: string): void {
   }
 }
 
-/** Creates the tables unless another process has just done so; answers the store's identity. */
+/** Creates the tables, or brings them to the newest layout, unless another process has just done so; answers the store's identity. */
 function makeStore(connection: SqliteConnection, file: string, random: Random): string {
-  if (readNumber(connection, "PRAGMA user_version") === 0) {
+  if (layoutOf(connection) < SCHEMA_VERSION) {
     connection.exec("BEGIN IMMEDIATE");
     // Asked again under the lock; closing the connection rolls back if anything here fails.
     if (checkOwner(connection, file) === "new") connection.exec(schemaSql(random.hex(16)));
+    else if (layoutOf(connection) < SCHEMA_VERSION)
+      connection.exec(upgradeSql(layoutOf(connection)));
     connection.exec("COMMIT");
   }
   const row = connection.prepare("SELECT value FROM state WHERE name = 'store_id'").get();
@@ -101,7 +105,7 @@ function makeStore(connection: SqliteConnection, file: string, random: Random): 
  * around it.
  */
 function checkOwner(connection: SqliteConnection, file: string): "new" | "ours" {
-  const version = readNumber(connection, "PRAGMA user_version");
+  const version = layoutOf(connection);
   const isOurs = readNumber(connection, "PRAGMA application_id") === APPLICATION_ID;
   if (isOurs && version > SCHEMA_VERSION) {
     throw new LockstepError(
@@ -119,7 +123,13 @@ function checkOwner(connection: SqliteConnection, file: string): "new" | "ours" 
 function openingError(error: unknown, file: string): LockstepError {
   if (error instanceof LockstepError) return error;
   if (isNotADatabase(error)) return foreignFile(file, error);
-  return translated(error);
+  if (isBusy(error)) return translated(error);
+  // At start nothing is gained by waiting for a path that cannot be a file.
+  const reason = error instanceof Error ? error.message : "unknown cause";
+  return new LockstepError("CONFIG_INVALID", `${file} cannot be opened: ${reason}.`, {
+    cause: error,
+    hint: "Point LOCKSTEP_SQLITE_FILE at a file in a folder that this user may write to.",
+  });
 }
 
 function foreignFile(file: string, cause?: unknown): LockstepError {
@@ -127,6 +137,10 @@ function foreignFile(file: string, cause?: unknown): LockstepError {
     cause,
     hint: "Point LOCKSTEP_SQLITE_FILE at a store's file, or at a path where none exists yet.",
   });
+}
+
+function layoutOf(connection: SqliteConnection): number {
+  return readNumber(connection, "PRAGMA user_version");
 }
 
 /** The single number that a pragma or a count answers with. */

@@ -1,6 +1,7 @@
 import { openSqliteDatabase, type SqliteOptions } from "./open-sqlite-database.ts";
 import { SqliteAuthority } from "./sqlite-authority.ts";
 import { SqliteOutbox } from "./sqlite-outbox.ts";
+import { SqliteSettings } from "./sqlite-settings.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 export interface OpenSqliteOptions extends SqliteOptions {
@@ -11,15 +12,16 @@ export interface OpenSqliteOptions extends SqliteOptions {
 }
 
 export interface OpenedSqlite {
-  /** Its `close` closes the file for all three. */
+  /** Its `close` closes the file for all of them. */
   readonly store: SqliteStore;
   readonly outbox: SqliteOutbox;
   readonly authority: SqliteAuthority;
+  readonly settings: SqliteSettings;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Store, outbox and authority on one connection to the file. Errors: those of {@link openSqliteDatabase}. */
+/** Store, outbox, authority and settings on one connection to the file. Errors: those of {@link openSqliteDatabase}. */
 export async function openSqlite({
   graceMs = DAY_MS,
   retentionMs = DAY_MS,
@@ -31,5 +33,6 @@ export async function openSqlite({
     store: new SqliteStore({ database, clock, graceMs }),
     outbox: new SqliteOutbox({ database, clock, retentionMs }),
     authority: new SqliteAuthority({ database, clock, graceMs }),
+    settings: new SqliteSettings(database),
   };
 }

@@ -2,23 +2,24 @@ import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import type { OutboxEvent } from "../../outbox-port.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
-import { bytesOf, bytesOrNull, type EntryRow, toEntry } from "./sqlite-entry.ts";
+import { bytesOf, bytesOrNull, type EntryRow, recordsText, toEntry } from "./sqlite-entry.ts";
 
 export interface EventRow extends EntryRow {
   readonly id: number;
   readonly ts: number;
   readonly attempts: number;
+  readonly state: "live" | "dead";
 }
 
 /** What an {@link EventRow} is read from. */
 export const EVENT_COLUMNS =
-  "id, ts, attempts, key, version, op = 'delete' AS deleted, expires_at, session_id, interaction_id, hash, value";
+  "id, ts, attempts, state, key, version, op = 'delete' AS deleted, expires_at, session_id, interaction_id, idempotency, hash, value";
 
 const APPEND = `
 INSERT INTO outbox (
   type, ts, processed, state, attempts, lease_until,
-  op, key, bucket, version, expires_at, session_id, interaction_id, hash, value
-) VALUES ('KVMutated', ?, 0, 'live', 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  op, key, bucket, version, expires_at, session_id, interaction_id, idempotency, hash, value
+) VALUES ('KVMutated', ?, 0, 'live', 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 // The index is named because SQLite would else take the one that gives this order, and walk the whole backlog for a key.
 const UNPROCESSED = `
@@ -38,6 +39,7 @@ export function appendEvent(database: SqliteDatabase, entry: Entry, nowMs: numbe
       entry.expiresAtMs,
       bytesOrNull(entry.sessionId),
       bytesOrNull(entry.interactionId),
+      recordsText(entry.idempotency),
       entry.hash,
       bytesOrNull(entry.value),
     );
@@ -49,5 +51,6 @@ export function unprocessedEvents(database: SqliteDatabase, key: string): Outbox
 }
 
 export function toEvent(row: EventRow): OutboxEvent {
-  return { id: String(row.id), entry: toEntry(row), attempts: row.attempts };
+  const event = { id: String(row.id), entry: toEntry(row), attempts: row.attempts };
+  return row.state === "dead" ? { ...event, dead: true } : event;
 }

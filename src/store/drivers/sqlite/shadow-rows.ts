@@ -3,7 +3,14 @@ import { type Entry, purgeAtMs, type ShadowEntry, type SyncMethod } from "../../
 import { type Version, writtenAtMs } from "../../../model/version.ts";
 import type { KeyCondition } from "./key-range.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
-import { bytesOf, bytesOrNull, type EntryRow, textOf, toEntry } from "./sqlite-entry.ts";
+import {
+  bytesOf,
+  bytesOrNull,
+  type EntryRow,
+  recordsText,
+  textOf,
+  toEntry,
+} from "./sqlite-entry.ts";
 
 interface ShadowRow extends EntryRow {
   readonly sync_method: SyncMethod;
@@ -11,7 +18,7 @@ interface ShadowRow extends EntryRow {
 }
 
 const COLUMNS =
-  "key, version, deleted, expires_at, sync_method, sync_timestamp, session_id, interaction_id, hash, value";
+  "key, version, deleted, expires_at, sync_method, sync_timestamp, session_id, interaction_id, idempotency, hash, value";
 
 const GET = `SELECT ${COLUMNS} FROM kvshadow WHERE key = ?`;
 const GET_VERSION = "SELECT version FROM kvshadow WHERE key = ?";
@@ -19,8 +26,8 @@ const GET_VERSION = "SELECT version FROM kvshadow WHERE key = ?";
 const UPSERT = `
 INSERT INTO kvshadow (
   key, version, bucket, deleted, last_write_at, expires_at, purge_at,
-  sync_method, sync_timestamp, session_id, interaction_id, hash, value
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  sync_method, sync_timestamp, session_id, interaction_id, idempotency, hash, value
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET
   version = excluded.version,
   deleted = excluded.deleted,
@@ -31,6 +38,7 @@ ON CONFLICT (key) DO UPDATE SET
   sync_timestamp = excluded.sync_timestamp,
   session_id = excluded.session_id,
   interaction_id = excluded.interaction_id,
+  idempotency = coalesce(excluded.idempotency, kvshadow.idempotency),
   hash = excluded.hash,
   value = excluded.value
 WHERE excluded.version > kvshadow.version`;
@@ -68,6 +76,7 @@ export function putIfNewer(
       nowMs,
       bytesOrNull(entry.sessionId),
       bytesOrNull(entry.interactionId),
+      recordsText(entry.idempotency),
       entry.hash,
       bytesOrNull(entry.value),
     );

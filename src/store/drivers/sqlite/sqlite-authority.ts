@@ -1,7 +1,9 @@
 import type { Clock } from "../../../lib/clock.ts";
 import { type Entry, isExpired } from "../../../model/entry.ts";
+import { type IdempotencyRecords, recall, remember } from "../../../model/idempotency.ts";
 import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
+import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
 import type {
   AuthorityWrite,
   ChangeStamp,
@@ -13,6 +15,7 @@ import { type NewestHead, newestEntry, newestHead } from "./newest-rows.ts";
 import { appendEvent } from "./outbox-rows.ts";
 import { putIfNewer } from "./shadow-rows.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
+import { recordsOf } from "./sqlite-entry.ts";
 import type { SqliteStoreOptions } from "./sqlite-store.ts";
 
 interface WriteOptions {
@@ -23,7 +26,7 @@ interface WriteOptions {
 
 type Decision =
   | { readonly outcome: "written"; readonly current: CurrentEntry; readonly existed: boolean }
-  | { readonly outcome: "moved"; readonly version: Version | null };
+  | Exclude<AuthorityWrite, { readonly outcome: "written" }>;
 
 const READ_STATE = `
 SELECT
@@ -59,7 +62,7 @@ export class SqliteAuthority implements StoreAuthorityPort {
         if (made.outcome === "written") onCommitted?.(made.current);
       },
     });
-    if (decision.outcome === "moved") return decision;
+    if (decision.outcome !== "written") return decision;
     return { outcome: "written", entry: decision.current.entry, existed: decision.existed };
   }
 
@@ -91,7 +94,11 @@ export class SqliteAuthority implements StoreAuthorityPort {
     if (guard !== undefined && guard.version !== version) return { outcome: "moved", version };
 
     const nowMs = this.#clock.nowMs();
-    const entry = toEntry(command, this.#mint(version, nowMs), nowMs);
+    const records = recordsOf(newest?.idempotency ?? null) ?? [];
+    const settled = judge(command, records, newest, nowMs);
+    if (settled !== undefined) return settled;
+
+    const entry = toEntry(command, this.#mint(version, nowMs), nowMs, records);
     if (to === "outbox") appendEvent(this.#database, entry, nowMs);
     else {
       const arrival = { method: "ASYNC_THREAD", nowMs, graceMs: this.#graceMs } as const;
@@ -117,9 +124,35 @@ export class SqliteAuthority implements StoreAuthorityPort {
   }
 }
 
-function toEntry(command: WriteCommand, version: Version, nowMs: number): Entry {
-  const { key, sessionId, interactionId } = command;
-  const written = { key, version, sessionId, interactionId };
+/** What there is to answer without a write, where there is something. */
+function judge(
+  { condition, idempotencyMark }: WriteCommand,
+  records: IdempotencyRecords,
+  newest: NewestHead | undefined,
+  nowMs: number,
+): Decision | undefined {
+  const first = idempotencyMark === undefined ? undefined : recall(records, idempotencyMark);
+  if (first === "other") return { outcome: "reused" };
+  if (first !== undefined) {
+    const from = newest?.waits === 1 ? "outbox" : "shadow";
+    return { outcome: "repeated", version: first.version, from };
+  }
+  const standing =
+    newest !== undefined && isLive(newest, nowMs) ? standingAt(newest.version) : ABSENT;
+  if (condition === undefined || isMet(condition, standing)) return undefined;
+  return { outcome: "conflict", standing };
+}
+
+function toEntry(
+  command: WriteCommand,
+  version: Version,
+  nowMs: number,
+  records: IdempotencyRecords,
+): Entry {
+  const { key, sessionId, interactionId, idempotencyMark: mark } = command;
+  const known = mark === undefined ? records : remember(records, mark, version);
+  const idempotency = known.length === 0 ? {} : { idempotency: known };
+  const written = { key, version, sessionId, interactionId, ...idempotency };
   if (command.op === "delete") return { ...written, value: null, hash: "", expiresAtMs: null };
   const expiresAtMs = command.ttlMs === null ? null : nowMs + command.ttlMs;
   return { ...written, value: command.value, hash: command.hash, expiresAtMs };

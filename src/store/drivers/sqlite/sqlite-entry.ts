@@ -1,4 +1,5 @@
 import type { Entry } from "../../../model/entry.ts";
+import type { IdempotencyRecords } from "../../../model/idempotency.ts";
 
 /** The columns that row and event have in common. */
 export interface EntryRow {
@@ -8,11 +9,14 @@ export interface EntryRow {
   readonly expires_at: number | null;
   readonly session_id: Uint8Array | null;
   readonly interaction_id: Uint8Array | null;
+  /** As {@link recordsText} writes it. */
+  readonly idempotency: string | null;
   readonly hash: string;
   readonly value: Uint8Array | null;
 }
 
 export function toEntry(row: EntryRow): Entry {
+  const records = recordsOf(row.idempotency);
   return {
     key: textOf(row.key),
     version: row.version,
@@ -21,7 +25,22 @@ export function toEntry(row: EntryRow): Entry {
     expiresAtMs: row.expires_at,
     sessionId: textOrNull(row.session_id),
     interactionId: textOrNull(row.interaction_id),
+    ...(records === undefined ? {} : { idempotency: records }),
   };
+}
+
+/** For each record its three fields, in an array; null where nothing is known. */
+export function recordsText(records: IdempotencyRecords | undefined): string | null {
+  if (records === undefined) return null;
+  return JSON.stringify(
+    records.map(({ keyHash, argumentsHash, version }) => [keyHash, argumentsHash, version]),
+  );
+}
+
+export function recordsOf(text: string | null): IdempotencyRecords | undefined {
+  if (text === null) return undefined;
+  const rows = JSON.parse(text) as [string, string, string][];
+  return rows.map(([keyHash, argumentsHash, version]) => ({ keyHash, argumentsHash, version }));
 }
 
 /** UTF-8, as everything that users wrote is kept. */

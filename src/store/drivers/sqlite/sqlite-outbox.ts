@@ -8,6 +8,7 @@ import {
   toEvent,
   unprocessedEvents,
 } from "./outbox-rows.ts";
+import { ParkedRows } from "./parked-rows.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 export interface SqliteOutboxOptions {
@@ -31,12 +32,12 @@ WHERE id IN (${CLAIMABLE})
 RETURNING ${EVENT_COLUMNS}`;
 
 const MARK_PROCESSED = `
-UPDATE outbox SET processed = 1, processed_at = ?, lease_until = 0, owner = NULL
+UPDATE outbox SET processed = 1, processed_at = ?, state = 'live', lease_until = 0, owner = NULL
 WHERE id = ? AND processed = 0`;
 
 const RELEASE = `
 UPDATE outbox SET attempts = attempts + 1, lease_until = ?, owner = NULL
-WHERE id = ? AND processed = 0`;
+WHERE id = ? AND processed = 0 AND state = 'live'`;
 
 // The index is named because SQLite would else walk everything that is processed, after each batch.
 const SWEEP = `
@@ -52,11 +53,13 @@ export class SqliteOutbox implements OutboxPort {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
   readonly #retentionMs: number;
+  readonly #parked: ParkedRows;
 
   constructor({ database, clock, retentionMs }: SqliteOutboxOptions) {
     this.#database = database;
     this.#clock = clock;
     this.#retentionMs = retentionMs;
+    this.#parked = new ParkedRows(database);
   }
 
   async append(entries: readonly Entry[]): Promise<void> {
@@ -98,6 +101,26 @@ export class SqliteOutbox implements OutboxPort {
       const release = this.#database.query(RELEASE);
       for (const id of ids) release.run(leaseUntil, id);
     });
+  }
+
+  async park(ids: readonly string[], cause: string): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    await this.#database.write(() => this.#parked.park(ids, cause, nowMs));
+  }
+
+  async deadLetters(page: { readonly limit: number; readonly cursor?: string }) {
+    return this.#parked.list(page);
+  }
+
+  async countDead(): Promise<number> {
+    return this.#parked.count();
+  }
+
+  async replay(request: {
+    readonly ids?: readonly string[];
+    readonly limit: number;
+  }): Promise<number> {
+    return this.#database.write(() => this.#parked.replay(request));
   }
 
   async unprocessedOf(

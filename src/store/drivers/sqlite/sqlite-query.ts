@@ -1,8 +1,8 @@
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import type { SqliteStatement, SqlValue } from "./load-sqlite.ts";
-import { translated } from "./sqlite-error.ts";
+import { statementError, translated } from "./sqlite-error.ts";
 
-/** A prepared statement whose rows have the shape `Row`. Its failures are STORE_UNAVAILABLE. */
+/** A prepared statement whose rows have the shape `Row`. Its failures are STORE_UNAVAILABLE, and of {@link run} also DOCUMENT_REFUSED. */
 export class SqliteQuery<Row> {
   readonly #statement: SqliteStatement;
 
@@ -15,7 +15,7 @@ export class SqliteQuery<Row> {
     try {
       return Number(this.#statement.run(...values).changes);
     } catch (error) {
-      throw translated(error);
+      throw statementError(error);
     }
   }
 

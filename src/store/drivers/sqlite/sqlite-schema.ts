@@ -4,7 +4,10 @@ import { FIRST_EPOCH } from "../../../model/version.ts";
 export const APPLICATION_ID = 0x4c4b5354;
 
 /** The newest layout that this release knows; `PRAGMA user_version` of the file. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+const PARKED_INDEX =
+  "CREATE INDEX outbox_dead ON outbox (id) WHERE processed = 0 AND state = 'dead';";
 
 /**
  * Keys, values and the writer's ids are BLOBs: text is cut at NUL on some SQLite bindings. The tables keep their rowid,
@@ -24,6 +27,7 @@ CREATE TABLE kvshadow (
   sync_timestamp INTEGER NOT NULL,
   session_id BLOB,
   interaction_id BLOB,
+  idempotency TEXT,
   hash TEXT NOT NULL,
   value BLOB
 ) STRICT;
@@ -41,6 +45,8 @@ CREATE TABLE outbox (
   lease_until INTEGER NOT NULL,
   owner TEXT,
   processed_at INTEGER,
+  cause TEXT,
+  dead_at INTEGER,
   op TEXT NOT NULL,
   key BLOB NOT NULL,
   bucket INTEGER NOT NULL,
@@ -48,12 +54,14 @@ CREATE TABLE outbox (
   expires_at INTEGER,
   session_id BLOB,
   interaction_id BLOB,
+  idempotency TEXT,
   hash TEXT NOT NULL,
   value BLOB
 ) STRICT;
 CREATE INDEX outbox_processed_ts ON outbox (processed, ts);
 CREATE INDEX outbox_unprocessed_key ON outbox (key) WHERE processed = 0;
 CREATE INDEX outbox_processed_at ON outbox (processed_at) WHERE processed = 1;
+${PARKED_INDEX}
 
 CREATE TABLE state (name TEXT NOT NULL PRIMARY KEY, value ANY NOT NULL) STRICT;
 CREATE TABLE leases (
@@ -62,6 +70,27 @@ CREATE TABLE leases (
   lease_until INTEGER NOT NULL
 ) STRICT;
 `;
+
+/**
+ * What makes each layout out of the one before; the first of these makes layout 2. Only additions, so that a process of
+ * an earlier release that has the file open works on.
+ */
+const UPGRADES = [
+  `
+ALTER TABLE kvshadow ADD COLUMN idempotency TEXT;
+ALTER TABLE outbox ADD COLUMN idempotency TEXT;
+ALTER TABLE outbox ADD COLUMN cause TEXT;
+ALTER TABLE outbox ADD COLUMN dead_at INTEGER;
+${PARKED_INDEX}
+`,
+] as const;
+
+/** Brings a file of an earlier layout to the newest. To be run inside one transaction. */
+export function upgradeSql(fromVersion: number): string {
+  return `${UPGRADES.slice(fromVersion - 1).join("")}
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+}
 
 /** Makes an empty file a store with this identity. To be run inside one transaction. */
 export function schemaSql(storeId: string): string {

@@ -2,7 +2,8 @@
 -- before a write cannot cover it.
 -- KEYS  1 user key, 2 meta, 3 state, 4 pending, 5 lease
 -- ARGV  1 store id, 2 lease token, 3 value, 4 first 16 bytes of its SHA-256, 5 version, 6 expiresAt or '',
---       7 residency in ms or '', 8 '' to fill an absent key, 'stamp' to give an equal value its meta
+--       7 residency in ms or '', 8 '' to fill an absent key, 'stamp' to give an equal value its meta,
+--       9 its idempotency records as the meta packs them, or ''
 -- Returns {'FENCED'} | {'FILLED'} | {'SKIPPED'}
 if is_fenced(KEYS[3], ARGV[1]) then
   return { 'FENCED' }
@@ -34,6 +35,6 @@ end
 if is_full(redis.pcall('SET', KEYS[1], ARGV[3])) then
   return skip()
 end
-make_clean(KEYS[1], KEYS[2], pack_meta('L', ARGV[5], ARGV[4]) .. ARGV[6], ARGV[7], '0')
+make_clean(KEYS[1], KEYS[2], pack_meta('L', ARGV[5], ARGV[4]) .. ARGV[6] .. ARGV[9], ARGV[7], '0')
 redis.call('UNLINK', KEYS[5])
 return { 'FILLED' }

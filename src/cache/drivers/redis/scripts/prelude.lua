@@ -2,9 +2,28 @@
 --   1      'L' live or 'T' tombstone
 --   2-12   version: epoch (4 bytes) and seq (7 bytes), big-endian
 --   13-28  first 16 bytes of the value's SHA-256 (zero bytes for a tombstone)
---   29-    expiresAt in ms since 1970, or nothing; then, until acknowledged, '|' and the writer's ids as JSON
+--   29-    expiresAt in ms since 1970, or nothing;
+--          then, where idempotency keys were used, '#', how many (one byte, 1 to 4), and for each of them, oldest first,
+--          43 bytes: 16 of the key's SHA-256, 16 of its arguments' SHA-256, and the version as above;
+--          then, until acknowledged, '|' and the writer's ids as JSON
 -- Anything else at the meta key is treated as absent (ids that no one can read, as no ids). The version is packed because Redis keeps strings of up to 28
 -- bytes in 48 bytes of memory, and its 24 digits would make it 64 for every clean key.
+
+local RECORD_BYTES = 43
+
+-- Where the idempotency records begin and what follows them does: the same place where there are none. Bytes that say
+-- something else than the layout end nowhere.
+local function records_at(meta)
+  local from = 29 + #string.match(meta, '^%d*', 29)
+  if string.sub(meta, from, from) ~= '#' then
+    return from, from
+  end
+  local count = string.byte(meta, from + 1) or 0
+  if count < 1 or count > 4 then
+    return from, math.huge
+  end
+  return from, from + 2 + RECORD_BYTES * count
+end
 
 local function read_meta(key)
   local meta = redis.pcall('GET', key)
@@ -12,22 +31,34 @@ local function read_meta(key)
   if type(meta) ~= 'string' or #meta < 28 or not string.find(meta, '^[LT]%z') then
     return false
   end
-  local digits = string.match(meta, '^%d*', 29)
-  local after = 29 + #digits
-  if #digits > 16 or not (after > #meta or string.find(meta, '^|%[.*%]$', after)) then
+  local from, after = records_at(meta)
+  if from - 29 > 16 or after > #meta + 1 then
+    return false
+  end
+  if after <= #meta and not string.find(meta, '^|%[.*%]$', after) then
     return false
   end
   return meta
 end
 
+-- The idempotency records of a meta as they are packed; '' where it has none.
+local function records_of(meta)
+  local from, after = records_at(meta)
+  return string.sub(meta, from, after - 1)
+end
+
 -- The meta as it is once it is acknowledged, and as guards compare it.
 local function without_ids(meta)
-  local bar = string.find(meta, '|', 29, true)
-  return bar and string.sub(meta, 1, bar - 1) or meta
+  local _, after = records_at(meta)
+  return string.sub(meta, 1, after - 1)
+end
+
+local function unpack_version(packed, at)
+  return string.format('%08.0f%016.0f', struct.unpack('>I4I7', packed, at))
 end
 
 local function version_of(meta)
-  return string.format('%08.0f%016.0f', struct.unpack('>I4I7', meta, 2))
+  return unpack_version(meta, 2)
 end
 
 -- Lua's own number to text conversion would turn 1.7e15 into an exponent and lose digits.
@@ -39,8 +70,12 @@ local function integer_text(number)
   return string.format('%.0f', number)
 end
 
+local function pack_version(version)
+  return struct.pack('>I4I7', tonumber(string.sub(version, 1, 8)), seq_of(version))
+end
+
 local function pack_meta(kind, version, hash)
-  return kind .. struct.pack('>I4I7', tonumber(string.sub(version, 1, 8)), seq_of(version)) .. hash
+  return kind .. pack_version(version) .. hash
 end
 
 local function expires_at(meta)

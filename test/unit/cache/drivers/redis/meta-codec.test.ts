@@ -7,7 +7,9 @@ import {
   hashBytes,
 } from "../../../../../src/cache/drivers/redis/meta-codec.ts";
 import { contentHash, SHORT_HASH_HEX } from "../../../../../src/model/content-hash.ts";
+import type { IdempotencyRecords } from "../../../../../src/model/idempotency.ts";
 import { FIRST_EPOCH, formatVersion } from "../../../../../src/model/version.ts";
+import { recordNo } from "../../../../contract/entries.ts";
 import { type SeededRandom, seeded } from "../../../../support/seeded-random.ts";
 
 const version = formatVersion(FIRST_EPOCH, 1_767_225_600_000_123);
@@ -51,6 +53,20 @@ describe("the packed meta", () => {
       ...live,
       expiresAtMs: 1_767_225_600_000,
       sessionId: "séance",
+    });
+  });
+
+  it("carries 43 bytes for each idempotency record, between deadline and writer", () => {
+    const idempotency = [recordNo(1), recordNo(2)];
+    const meta = { ...live, expiresAtMs: 17, idempotency };
+
+    const packed = encodeMeta(meta);
+
+    expect(packed.toString("latin1", 28, 32)).toBe("17#\u0002");
+    expect(packed).toHaveLength(28 + 2 + 2 + 2 * 43);
+    expect(decodeMeta(Buffer.concat([packed, Buffer.from('|["s",null]')]))).toEqual({
+      ...meta,
+      sessionId: "s",
     });
   });
 
@@ -129,7 +145,16 @@ function anyMeta(random: SeededRandom): CacheMeta {
     tombstone,
     sessionId: anyId(random),
     interactionId: anyId(random),
+    ...(random.fraction() < 0.5 ? {} : { idempotency: anyRecords(random) }),
   };
+}
+
+function anyRecords(random: SeededRandom): IdempotencyRecords {
+  return Array.from({ length: 1 + random.integer(3) }, () => ({
+    keyHash: random.hex(16),
+    argumentsHash: random.hex(16),
+    version: formatVersion(1, Math.floor(random.fraction() * Number.MAX_SAFE_INTEGER)),
+  }));
 }
 
 function anyId(random: SeededRandom): string | null {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import mongoose from "mongoose";
 import {
+  documentRefused,
   isMongoFailure,
+  isRefusal,
   mayHaveHappened,
 } from "../../../../../src/store/drivers/mongodb/mongo-errors.ts";
 
@@ -34,6 +36,35 @@ describe("mayHaveHappened", () => {
 
     expect(mayHaveHappened(new MongoNetworkError("refused", { cause: refusal }))).toBe(false);
     expect(mayHaveHappened(handshake)).toBe(false);
+  });
+});
+
+describe("isRefusal", () => {
+  it.each([
+    [121, true],
+    [10334, true],
+    [11000, true],
+    [13, false],
+    [50, false],
+    [189, false],
+  ])("of the server's code %i is %s", (code, expected) => {
+    expect(isRefusal(new MongoServerError({ message: "refused", code }))).toBe(expected);
+  });
+
+  it("is false of a connection that broke", () => {
+    expect(isRefusal(new MongoNetworkError("connection 3 closed"))).toBe(false);
+  });
+});
+
+describe("documentRefused", () => {
+  it("tells what was refused and why, and not which value was there twice", () => {
+    const message = 'E11000 duplicate key error index: mail_1 dup key: { lastValue: "secret" }';
+    const error = documentRefused("write rows", new Error(message), (text) => text);
+
+    expect(error).toMatchObject({
+      code: "DOCUMENT_REFUSED",
+      message: 'MongoDB refused "write rows": E11000 duplicate key error index: mail_1',
+    });
   });
 });
 
