@@ -1,8 +1,8 @@
 import type { Clock } from "../../../lib/clock.ts";
-import { contentHash } from "../../../model/content-hash.ts";
 import { type Entry, isDead, newestOf, type ShadowEntry } from "../../../model/entry.ts";
-import { type IdempotencyRecords, recall, remember } from "../../../model/idempotency.ts";
+import { type IdempotencyRecords, recall } from "../../../model/idempotency.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
+import { mintedEntry } from "../../../model/minted-entry.ts";
 import type { Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
 import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
@@ -139,7 +139,7 @@ export class MongoAuthority implements StoreAuthorityPort {
       this.#newestEvent(command.key),
     ]);
     const nowMs = this.#clock.nowMs();
-    const entry = entryOf(command, version, nowMs, records);
+    const entry = mintedEntry(command, version, nowMs, records);
     const judged = await this.#connection.callOnce("write a row", (database) =>
       guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs }),
     );
@@ -166,21 +166,4 @@ function fromShadow(entry: Entry): CurrentEntry {
 /** The row's entry, without how it came there. */
 function entryIn({ syncMethod: _method, syncedAtMs: _at, ...entry }: ShadowEntry): Entry {
   return entry;
-}
-
-function entryOf(
-  command: WriteCommand,
-  version: Version,
-  nowMs: number,
-  records: IdempotencyRecords,
-): Entry {
-  const { key, sessionId, interactionId, idempotencyMark: mark } = command;
-  const known = mark === undefined ? records : remember(records, mark, version);
-  const idempotency = known.length === 0 ? {} : { idempotency: known };
-  const common = { key, version, sessionId, interactionId, ...idempotency };
-  if (command.op === "delete") {
-    return { ...common, value: null, hash: contentHash(null), expiresAtMs: null };
-  }
-  const { value, hash, ttlMs } = command;
-  return { ...common, value, hash, expiresAtMs: ttlMs === null ? null : nowMs + ttlMs };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../lib/clock.ts";
-import { type Entry, isExpired } from "../../../model/entry.ts";
-import { type IdempotencyRecords, recall, remember } from "../../../model/idempotency.ts";
+import { isExpired } from "../../../model/entry.ts";
+import { type IdempotencyRecords, recall } from "../../../model/idempotency.ts";
+import { mintedEntry } from "../../../model/minted-entry.ts";
 import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
 import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
@@ -98,7 +99,7 @@ export class SqliteAuthority implements StoreAuthorityPort {
     const settled = judge(command, records, newest, nowMs);
     if (settled !== undefined) return settled;
 
-    const entry = toEntry(command, this.#mint(version, nowMs), nowMs, records);
+    const entry = mintedEntry(command, this.#mint(version, nowMs), nowMs, records);
     if (to === "outbox") appendEvent(this.#database, entry, nowMs);
     else {
       const arrival = { method: "ASYNC_THREAD", nowMs, graceMs: this.#graceMs } as const;
@@ -141,21 +142,6 @@ function judge(
     newest !== undefined && isLive(newest, nowMs) ? standingAt(newest.version) : ABSENT;
   if (condition === undefined || isMet(condition, standing)) return undefined;
   return { outcome: "conflict", standing };
-}
-
-function toEntry(
-  command: WriteCommand,
-  version: Version,
-  nowMs: number,
-  records: IdempotencyRecords,
-): Entry {
-  const { key, sessionId, interactionId, idempotencyMark: mark } = command;
-  const known = mark === undefined ? records : remember(records, mark, version);
-  const idempotency = known.length === 0 ? {} : { idempotency: known };
-  const written = { key, version, sessionId, interactionId, ...idempotency };
-  if (command.op === "delete") return { ...written, value: null, hash: "", expiresAtMs: null };
-  const expiresAtMs = command.ttlMs === null ? null : nowMs + command.ttlMs;
-  return { ...written, value: command.value, hash: command.hash, expiresAtMs };
 }
 
 function isLive(newest: NewestHead | undefined, nowMs: number): boolean {
