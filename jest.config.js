@@ -37,6 +37,8 @@ export default {
     project(withServers, "contract"),
     project(withServers, "integration"),
     project(withServers, "e2e"),
+    project(withServers, "differential"),
+    project(withServers, "chaos"),
   ],
   reporters: ["default", "<rootDir>/test/support/totals-reporter.mjs"],
   // Generous for the 2-core machines of CI: a test that waits has its own, clearer deadline.

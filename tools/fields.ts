@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PRESSURE_LEVELS } from "../src/load/judge-pressure.ts";
 
 /** Ten years: beyond it a mistyped unit is likelier than a wish. */
 const TTL_MAX_SEC = 315_360_000;
@@ -74,6 +75,21 @@ export const prefix = z
     "Only keys that begin with this text (taken literally, no wildcards). Leave out for all keys.",
   );
 
+/** How much one answer lists. */
+export const pageLimit = (what: string) =>
+  z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100)
+    .describe(`At most this many ${what} in one answer.`);
+
+export const cursor = z
+  .string()
+  .optional()
+  .describe("The cursor of the previous answer, to go on from there.");
+
 export const method = z
   .enum(["ASYNC_THREAD", "EVENT_BASED"])
   .describe(
@@ -98,3 +114,9 @@ export const receipt = {
   durable,
   latencyMs: z.number().describe("From the call to the acknowledgement, milliseconds."),
 };
+
+export const pressureLevel = z
+  .enum(PRESSURE_LEVELS)
+  .describe(
+    "What new writes meet: calm; widen, they go in larger batches; slow, they are kept waiting up to 250 ms too; refuse, OVERLOADED.",
+  );

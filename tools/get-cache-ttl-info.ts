@@ -12,23 +12,14 @@ export const getCacheTtlInfo = defineTool({
     "Lists cached keys under a prefix with the seconds they have left. Keys close to expiry come first and are marked.",
   input: z.strictObject({
     prefix: fields.prefix,
-    limit: z
-      .number()
-      .int()
-      .min(1)
-      .max(1000)
-      .default(100)
-      .describe("At most this many keys in one answer."),
+    limit: fields.pageLimit("keys"),
     expiringWithinSec: z
       .number()
       .int()
       .min(1)
       .default(300)
       .describe("Keys with this many seconds left, or fewer, are marked expiring."),
-    cursor: z
-      .string()
-      .optional()
-      .describe("The cursor of the previous answer, to go on from there."),
+    cursor: fields.cursor,
   }),
   output: z.strictObject({
     keys: z.array(
@@ -38,7 +29,11 @@ export const getCacheTtlInfo = defineTool({
         expiring: z.boolean(),
       }),
     ),
-    total: z.number().describe("Keys in the cache under the prefix."),
+    total: z
+      .number()
+      .describe(
+        "Keys in the cache under the prefix; with a cursor, as counted for the first answer.",
+      ),
     truncated: z.boolean().describe("Whether there are more than this answer lists."),
     cursor: z.string().nullable().describe("Where to go on; null at the end."),
   }),

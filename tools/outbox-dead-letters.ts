@@ -11,17 +11,8 @@ export const outboxDeadLetters = defineTool({
   description:
     "Lists the outbox events that the store has refused too often and that are parked: which write, why, and since when. They are in no other write's way. Once the cause is gone, outbox_replay tries them again.",
   input: z.strictObject({
-    limit: z
-      .number()
-      .int()
-      .min(1)
-      .max(1000)
-      .default(100)
-      .describe("At most this many events in one answer."),
-    cursor: z
-      .string()
-      .optional()
-      .describe("The cursor of the previous answer, to go on from there."),
+    limit: fields.pageLimit("events"),
+    cursor: fields.cursor,
   }),
   output: z.strictObject({
     events: z.array(

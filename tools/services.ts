@@ -1,5 +1,6 @@
 import type { KvService } from "../src/kv/kv-service.ts";
 import type { TtlLister } from "../src/kv/ttl-lister.ts";
+import type { BackPressure } from "../src/load/back-pressure.ts";
 import type { LiveSettings } from "../src/load/live-settings.ts";
 import type { LoadDetector } from "../src/load/load-detector.ts";
 import type { DeadLetters } from "../src/sync/dead-letters.ts";
@@ -16,6 +17,7 @@ export interface Services {
   readonly repairer: Repairer;
   readonly ttlLister: TtlLister;
   readonly load: LoadDetector;
+  readonly pressure: BackPressure;
   readonly settings: LiveSettings;
   readonly deadLetters: DeadLetters;
   readonly syncReporter: SyncReporter;

@@ -1,10 +1,13 @@
 import type { CacheAuthorityPort, CachePolicy } from "../cache/cache-authority-port.ts";
 import type { CachePort } from "../cache/cache-port.ts";
 import type { Config } from "../config/schema.ts";
+import type { CacheCircuit } from "../kv/cache-circuit.ts";
 import type { ReadPath } from "../kv/read-path.ts";
 import type { WritePath } from "../kv/write-path.ts";
+import type { BackPressure } from "../load/back-pressure.ts";
 import type { Acknowledge } from "../sync/acknowledger.ts";
 import type { JournalSweep } from "../sync/journal-sweep.ts";
+import type { Recovery } from "../sync/recovery.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
@@ -18,6 +21,10 @@ export interface AuthoritySide {
   readonly cache: CachePort;
   /** The cache as the authority, where it is one. */
   readonly journal: CacheAuthorityPort | undefined;
+  /** What puts the cache right when it has lost state; only an authority has any to lose. */
+  readonly recovery: Recovery | undefined;
+  /** Whether that cache is asked at all. */
+  readonly cacheCircuit: CacheCircuit | undefined;
   readonly writes: WritePath;
   readonly reads: ReadPath;
   readonly acknowledge: Acknowledge;
@@ -40,7 +47,6 @@ export interface SideParts {
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly onEvent: () => void;
+  /** How hard new writes press. It is there once everything is composed. */
+  readonly pressure: () => Pick<BackPressure, "level" | "isShortOfRoom">;
 }
-
-/** What a call may add to its limits before it answers, milliseconds: telling the cache of what has landed. */
-export const CALL_MARGIN_MS = 250;

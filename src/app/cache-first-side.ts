@@ -1,49 +1,89 @@
+import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import { CacheCircuit } from "../kv/cache-circuit.ts";
 import { CacheFirstReadPath } from "../kv/cache-first-read-path.ts";
 import { CacheFirstWritePath } from "../kv/cache-first-write-path.ts";
+import { isAtLeast } from "../load/judge-pressure.ts";
 import { acknowledgeIn } from "../sync/acknowledger.ts";
 import { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
+import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
+import { JournalLedger } from "../sync/journal-ledger.ts";
 import { JournalSweep } from "../sync/journal-sweep.ts";
+import { Recovery } from "../sync/recovery.ts";
 import { CacheFirstRepair } from "../verify/cache-first-repair.ts";
-import { type AuthoritySide, CALL_MARGIN_MS, type SideParts } from "./authority-side.ts";
+import { type AuthoritySide, type SideParts } from "./authority-side.ts";
+
+/** How much larger the batches of direct writes may get under pressure, and how much longer they wait for company. */
+const WIDENING = 4;
 
 /** Redis decides. The driver and its client are loaded here and nowhere else. */
 export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promise<AuthoritySide> {
-  const { config, environment, opened, pool, circuit, stats, onEvent } = parts;
+  const { config, environment, opened, pool, circuit, stats, onEvent, pressure } = parts;
   const { clock, random, logger: log } = environment;
-  const { store, outbox } = opened;
-  const { syncTimeoutMs, outboxBatchSize, readThrough, residencyTtlSec, tombstoneGraceHours } =
-    config;
+  const { store, outbox, bucketStates } = opened;
+  const { syncTimeoutMs, outboxBatchSize, residencyTtlSec, tombstoneGraceHours } = config;
   const { openRedis } = await import("../cache/drivers/redis/open-redis.ts");
-  const cache = openRedis({
-    url: redisUrl,
-    commandTimeoutMs: syncTimeoutMs,
-    residencyMs: residencyTtlSec === undefined ? undefined : residencyTtlSec * 1000,
-    graceMs: tombstoneGraceHours * 3_600_000,
-    random,
+  const cache: CacheAuthorityPort =
+    environment.backends?.redis ??
+    openRedis({
+      url: redisUrl,
+      commandTimeoutMs: syncTimeoutMs,
+      residencyMs: residencyTtlSec === undefined ? undefined : residencyTtlSec * 1000,
+      graceMs: tombstoneGraceHours * 3_600_000,
+      // What nobody brings back on a read must stay.
+      isShortOfRoom: () => config.readThrough && pressure().isShortOfRoom,
+      random,
+      log,
+    });
+  const ledger = new JournalLedger();
+  const recovery = new Recovery({
+    cache,
+    store,
+    outbox,
+    bucketStates,
+    ledger,
+    clock,
     log,
+    waitMs: syncTimeoutMs,
   });
-  const acknowledge = acknowledgeIn(cache);
+  cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
+  const acknowledge = acknowledgeIn(cache, ledger);
+  const cacheCircuit = new CacheCircuit({ cache, clock });
+  const isWide = () => isAtLeast(pressure().level, "widen");
   const delivery = new CacheFirstDelivery({
     cache,
     store,
     outbox,
+    bucketStates,
+    ledger,
     pool,
     circuit,
     stats,
     clock,
     log,
     onEvent,
+    onLeftBehind: () => recovery.lookSoon(),
     syncTimeoutMs,
-    batch: { sizeMax: config.syncBatchSize, windowMs: config.syncWindowMs },
+    batch: {
+      get sizeMax() {
+        return config.syncBatchSize * (isWide() ? WIDENING : 1);
+      },
+      get windowMs() {
+        return config.syncWindowMs * (isWide() ? WIDENING : 1);
+      },
+    },
   });
   return {
     cache,
     journal: cache,
+    recovery,
+    cacheCircuit,
     writes: new CacheFirstWritePath({
       cache,
+      cacheCircuit,
       store,
       outbox,
       delivery,
+      ledger,
       circuit,
       stats,
       clock,
@@ -53,10 +93,12 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     }),
     reads: new CacheFirstReadPath({
       cache,
+      cacheCircuit,
       store,
       outbox,
       clock,
-      readThrough,
+      readThrough: config.readThrough,
+      readWhileRecovering: config.readWhileRecovering,
       storeLimitMs: syncTimeoutMs,
     }),
     acknowledge,
@@ -65,11 +107,12 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
       store,
       outbox,
       acknowledge,
+      clock,
       batchSize: outboxBatchSize,
     }),
     repairSteps: new CacheFirstRepair({ cache, store, outbox, delivery, acknowledge }),
     looking: {
-      provesRemoval: (version) => cache.provesRemoval(version),
+      provesRemoval: (key, version) => cache.provesRemoval(key, version),
       // Unpinned, a call may try two ways, each for one timeout; a write that is still an issue then is nobody's.
       thirdLookAfterMs: () =>
         cache.policy?.pinned === false ? 2 * syncTimeoutMs + CALL_MARGIN_MS : 0,

@@ -3,8 +3,10 @@ import { policyWarnings } from "../cache/policy-warnings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
+import { isFinal } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
-import { isFinal, storeIdUnlessDown } from "./first-contact.ts";
+import type { Recovery } from "../sync/recovery.ts";
+import { storeIdUnlessDown } from "./first-contact.ts";
 
 /** Between two attempts, and between two looks at the policy, milliseconds. */
 const TICK_MS = 1000;
@@ -18,11 +20,13 @@ const LOOK_EVERY_TICKS = 5;
 /**
  * Ties the Redis to its store: at start, and if either is down then, again every second until both have answered. While
  * only Redis answers, the store that it already names is taken on trust, so that writes go on during a store outage.
- * Afterwards it keeps an eye on the eviction policy and on the tie.
+ * Afterwards it keeps an eye on the eviction policy, on the tie, and on what the buckets know of their state: one that
+ * has lost it is recovered before a call meets it.
  */
 export class CacheLink {
   readonly #cache: CacheAuthorityPort;
   readonly #store: StorePort;
+  readonly #recovery: Recovery;
   readonly #log: Log;
   readonly #loop: WorkerLoop;
   #linked = false;
@@ -31,11 +35,18 @@ export class CacheLink {
   #ticks = 0;
   #warned = new Set<string>();
 
-  constructor(cache: CacheAuthorityPort, store: StorePort, clock: Clock, log: Log) {
-    this.#cache = cache;
-    this.#store = store;
-    this.#log = log;
-    this.#loop = new WorkerLoop(clock, TICK_MS, () => this.#tick());
+  constructor(parts: {
+    readonly cache: CacheAuthorityPort;
+    readonly store: StorePort;
+    readonly recovery: Recovery;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) {
+    this.#cache = parts.cache;
+    this.#store = parts.store;
+    this.#recovery = parts.recovery;
+    this.#log = parts.log;
+    this.#loop = new WorkerLoop(parts.clock, TICK_MS, () => this.#tick());
   }
 
   /** Tries once, and goes on in the background. Errors: STORE_MISMATCH, SCHEMA_TOO_NEW. */
@@ -68,6 +79,7 @@ export class CacheLink {
       this.#warnOfPolicy();
       await this.#cache.bindStore(this.#storeId);
       this.#refused = false;
+      await this.#recovery.recoverAll();
     } catch (error) {
       if (isFinal(error)) throw error;
       this.#log.debug({ err: error }, "Redis does not answer now");
@@ -79,8 +91,10 @@ export class CacheLink {
       const storeId = await storeIdUnlessDown(this.#store);
       const outcome = await this.#cache.bindStore(storeId);
       this.#warnOfPolicy();
-      this.#linked = outcome === "bound" && storeId !== undefined;
       this.#storeId = storeId;
+      if (outcome !== "bound" || storeId === undefined) return;
+      await this.#recovery.recoverAll();
+      this.#linked = true;
     } catch (error) {
       if (isFinal(error)) throw error;
       this.#log.debug({ err: error }, "Redis does not answer yet");

@@ -2,16 +2,21 @@ import { hostname } from "node:os";
 import { bindTools } from "../../tools/index.ts";
 import { policyWarnings } from "../cache/policy-warnings.ts";
 import type { Config } from "../config/schema.ts";
+import { AdmittingWritePath } from "../kv/admitting-write-path.ts";
 import { KvService } from "../kv/kv-service.ts";
 import { TtlLister } from "../kv/ttl-lister.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Closers } from "../lib/closers.ts";
 import { within } from "../lib/deadline.ts";
+import { BackPressure } from "../load/back-pressure.ts";
 import { LiveSettings } from "../load/live-settings.ts";
 import { LoadDetector } from "../load/load-detector.ts";
 import { Backlog } from "../sync/backlog.ts";
+import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import { DeadLetters } from "../sync/dead-letters.ts";
+import { lossWarnings } from "../sync/loss-warnings.ts";
 import { Projector } from "../sync/projector.ts";
+import { PURGE_INTERVAL_MS, Purger } from "../sync/purger.ts";
 import { StoreCircuit } from "../sync/store-circuit.ts";
 import { SyncPool } from "../sync/sync-pool.ts";
 import { SyncReporter } from "../sync/sync-reporter.ts";
@@ -22,7 +27,7 @@ import { KeyVerifier } from "../verify/key-verifier.ts";
 import { Looker } from "../verify/looker.ts";
 import { Repairer } from "../verify/repairer.ts";
 import type { App, BackendHealth } from "./app.ts";
-import { type AuthoritySide, CALL_MARGIN_MS, type SideParts } from "./authority-side.ts";
+import { type AuthoritySide, type SideParts } from "./authority-side.ts";
 import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
 import { storeIdUnlessDown } from "./first-contact.ts";
@@ -57,12 +62,21 @@ async function composeAround(
   const { store, outbox } = opened;
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
   const pool = new SyncPool(clock, config.syncConcurrency);
-  const circuit = new StoreCircuit();
+  const circuit = new StoreCircuit(clock);
   const stats = new SyncStats();
   const onEvent = () => projector.nudge();
-  const side = await openSide({ config, environment, opened, pool, circuit, stats, onEvent });
+  const side = await openSide({
+    config,
+    environment,
+    opened,
+    pool,
+    circuit,
+    stats,
+    onEvent,
+    pressure: () => pressure,
+  });
   closers.push("cache", () => side.cache.close());
-  const { cache, journal } = side;
+  const { cache, journal, recovery } = side;
 
   const projector = new Projector({
     outbox,
@@ -85,6 +99,10 @@ async function composeAround(
       poolRatio: config.loadPoolRatio,
       queued: config.loadQueued,
       unprocessed: config.loadUnprocessed,
+      memoryRatio: config.pressureMemoryRatio,
+      unsyncedMb: config.pressureUnsyncedMb,
+      unsyncedAgeSec: config.pressureUnsyncedAgeSec,
+      outboxEvents: config.pressureOutboxEvents,
     },
     clock,
     log,
@@ -92,6 +110,14 @@ async function composeAround(
     hasEventPath,
   });
   const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath });
+  const pressure = new BackPressure({
+    cache: journal,
+    events: () => load.events,
+    clock,
+    log,
+    settings,
+  });
+  const writes = new AdmittingWritePath(side.writes, pressure, clock);
   const looker = new Looker({
     cache,
     outbox,
@@ -116,24 +142,44 @@ async function composeAround(
     log,
     intervalMs: config.healthIntervalMs,
   });
+  const purger = new Purger({
+    purge: opened.purge,
+    store,
+    journal,
+    clock,
+    random,
+    log,
+    intervalMs: PURGE_INTERVAL_MS,
+  });
   const tools = bindTools({
-    kv: new KvService({ writes: side.writes, reads: side.reads, load, limits: config }),
+    kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
     cacheVerifier,
     repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
     ttlLister: new TtlLister(cache),
     load,
+    pressure,
     settings,
     deadLetters: new DeadLetters(outbox, () => projector.nudge()),
-    syncReporter: new SyncReporter({ pool, circuit, stats, backlog, load, clock }),
+    syncReporter: new SyncReporter({
+      pool,
+      circuit,
+      cacheCircuit: side.cacheCircuit,
+      stats,
+      backlog,
+      load,
+      recovery,
+      pressure,
+      clock,
+    }),
   });
 
   return {
     tools,
     backends: { cache: side.description, store: opened.description },
     async start() {
-      if (journal !== undefined) {
-        const link = new CacheLink(journal, store, clock, log);
+      if (journal !== undefined && recovery !== undefined) {
+        const link = new CacheLink({ cache: journal, store, recovery, clock, log });
         closers.push("cache link", () => link.stop());
         await link.start();
       } else {
@@ -142,11 +188,15 @@ async function composeAround(
       }
       closers.push("settings", () => settings.stop());
       await settings.start();
+      closers.push("back-pressure", () => pressure.stop());
+      await pressure.start();
       closers.push("direct syncs", () => pool.idle());
       projector.start();
       closers.push("projector", () => projector.stop());
       healthCheck.start();
       closers.push("health check", () => healthCheck.stop());
+      purger.start();
+      closers.push("purger", () => purger.stop());
     },
     async health() {
       const [cacheHealth, storeHealth] = await Promise.all([
@@ -159,7 +209,11 @@ async function composeAround(
         authority: side.name(),
         cache: cacheHealth,
         store: storeHealth,
-        warnings: policy === undefined ? [] : policyWarnings(policy),
+        warnings: [
+          ...(policy === undefined ? [] : policyWarnings(policy)),
+          ...(recovery === undefined ? [] : lossWarnings(recovery.report)),
+          ...pressure.warnings(),
+        ],
       };
     },
     async close() {

@@ -1,5 +1,4 @@
-import { ERRORS } from "../model/error-table.ts";
-import { LockstepError } from "../model/lockstep-error.ts";
+import { isFinal } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
 
 /** The store's id, or undefined while the store is down. Errors: those that no retry can mend, as SCHEMA_TOO_NEW. */
@@ -10,10 +9,4 @@ export async function storeIdUnlessDown(store: StorePort): Promise<string | unde
     if (isFinal(error)) throw error;
     return undefined;
   }
-}
-
-/** Whether only a person can help, so that the server had better not start. */
-export function isFinal(error: unknown): boolean {
-  const code = LockstepError.codeOf(error);
-  return code !== undefined && ERRORS[code].kind === "start-up";
 }

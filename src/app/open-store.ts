@@ -1,5 +1,7 @@
 import type { Config } from "../config/schema.ts";
+import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import type { PurgePort } from "../store/purge-port.ts";
 import type { SettingsPort } from "../store/settings-port.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -10,6 +12,8 @@ export interface OpenedStore {
   readonly outbox: OutboxPort;
   readonly authority: StoreAuthorityPort;
   readonly settings: SettingsPort;
+  readonly bucketStates: BucketStatesPort;
+  readonly purge: PurgePort;
   /** Where the data lies, for people; no credentials. */
   readonly description: string;
 }
@@ -21,10 +25,12 @@ export interface OpenedStore {
  */
 export async function openStore(
   config: Config,
-  { clock, random, logger }: Environment,
+  { clock, random, logger, backends }: Environment,
 ): Promise<OpenedStore> {
+  if (backends?.store !== undefined) return backends.store;
   const graceMs = config.tombstoneGraceHours * 3_600_000;
-  const retentionMs = config.outboxRetentionHours * 3_600_000;
+  // A purge asks which writes were applied within the grace time, which only their events can tell.
+  const retentionMs = Math.max(config.outboxRetentionHours * 3_600_000, graceMs);
   if (config.mongodbUri !== undefined) {
     const { openMongo } = await import("../store/drivers/mongodb/open-mongo.ts");
     const opened = openMongo({

@@ -23,6 +23,8 @@ export function storeFirstSide({
   return {
     cache,
     journal: undefined,
+    recovery: undefined,
+    cacheCircuit: undefined,
     writes: new StoreFirstWritePath({
       cache,
       authority,

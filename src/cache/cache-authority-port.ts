@@ -3,6 +3,7 @@ import type { IdempotencyRecords } from "../model/idempotency.ts";
 import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { WriteRefusal } from "../model/write-condition.ts";
+import type { CacheBucketsPort } from "./cache-buckets-port.ts";
 import type { CacheObservation, CachePort } from "./cache-port.ts";
 
 /**
@@ -12,18 +13,28 @@ import type { CacheObservation, CachePort } from "./cache-port.ts";
  * pending, until {@link acknowledge}. *Unpinned*: the cache may drop anything, so there are no markers, and
  * {@link settle} does that duty before a caller is told.
  *
- * Errors: CACHE_UNAVAILABLE (nothing is known of the step; a write did not happen), UNKNOWN_OUTCOME (a write that was
- * sent and not answered), KEY_WRONG_TYPE, VALUE_NOT_TEXT (an observation that cannot be compared), STORE_MISMATCH,
- * STORE_UNAVAILABLE (tied to no store yet).
+ * Errors: CACHE_UNAVAILABLE (nothing is known of the step; a write did not happen), OVERLOADED (a write, which did not
+ * happen: the memory is full), UNKNOWN_OUTCOME (a write that was sent and not answered), KEY_WRONG_TYPE, VALUE_NOT_TEXT
+ * (an observation that cannot be compared), STORE_MISMATCH, STORE_UNAVAILABLE (tied to no store yet), RECOVERING (it has
+ * lost state; nothing was done).
  */
 export interface CacheAuthorityPort extends CachePort {
   readonly kind: "redis";
+
+  /** What recovery needs, after the cache has lost state. */
+  readonly buckets: CacheBucketsPort;
 
   /** How the server is set up, as last seen; undefined before the first connection. */
   readonly policy: CachePolicy | undefined;
 
   /** Asks the server anew how it is set up. */
   refreshPolicy(): Promise<CachePolicy>;
+
+  /** As {@link CachePort.observe}. A bucket that has lost its state is waited for unless told otherwise. */
+  observe(
+    keys: readonly string[],
+    options?: { readonly whenLost?: WhenLost },
+  ): Promise<readonly CacheObservation[]>;
 
   /**
    * Ties this cache to a store, for good; without an id (the store does not answer), finds the store that it is tied to.
@@ -41,7 +52,8 @@ export interface CacheAuthorityPort extends CachePort {
   /**
    * Pinned: tells the cache which version the shadow has now. Equal to the copy's: the copy is clean (TTLs, marker
    * gone). Copy newer: the marker moves up. Copy older: it is dropped with its marker. No copy: a marker that is not
-   * newer goes. Each key once.
+   * newer goes; a value without meta goes if the version is of an earlier epoch than the cache's. Voids the lease. Each key
+   * once.
    */
   acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]>;
 
@@ -53,13 +65,14 @@ export interface CacheAuthorityPort extends CachePort {
 
   /**
    * Unpinned: neither shadow nor outbox took this version. Voids the lease and drops the copy if it is this version or
-   * has no meta.
+   * has no meta. Kept where the key has a marker, which is from before the policy was changed: the copy has replaced a
+   * write that was acknowledged from the journal, and is all that is left of the key.
    */
-  withdraw(key: string, version: Version): Promise<void>;
+  withdraw(key: string, version: Version): Promise<"withdrawn" | "kept">;
 
   /**
    * Takes the key's fill lease (3 s): a token, or undefined while another holds it or the cache is full. `fromHolder`
-   * takes it from whoever holds it, whose fill or guarded write then does nothing.
+   * takes it from whoever holds it, whose fill or guarded write then does nothing. It ends when the cache loses state.
    */
   takeLease(key: string, options?: { readonly fromHolder?: boolean }): Promise<string | undefined>;
 
@@ -75,16 +88,47 @@ export interface CacheAuthorityPort extends CachePort {
   /** Drops copy and meta (never a value of another type), and the marker where `marker` says so, if all is still as observed. */
   drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved">;
 
-  /** Keys with a marker older than `ageMs`, oldest first: `limit` of them after the first `offset`. */
+  /**
+   * Keys with a marker older than `ageMs`, oldest first: `limit` of them after the first `offset`. A marker that lies
+   * further than that in the future counts as old, and comes last: the server's clock has gone back, and nobody knows its age.
+   */
   pendingOlderThan(page: {
     readonly ageMs: number;
     readonly limit: number;
     readonly offset?: number;
   }): Promise<readonly string[]>;
 
-  /** Whether the value of a meta with this version, if it is gone, can only have been removed by someone: nothing was ever evicted here, and this run wrote it. */
-  provesRemoval(version: Version): Promise<boolean>;
+  /** The seq of each bucket's oldest marker; buckets without any are left out. */
+  oldestPendingSeqs(): Promise<ReadonlyMap<number, number>>;
+
+  /** Whether the value of a key whose meta has this version, if it is gone, can only have been removed by someone: nothing was ever evicted here, and this run wrote it. */
+  provesRemoval(key: string, version: Version): Promise<boolean>;
+
+  /** How full the cache is, and of what. A bounded number of small commands, whatever it holds. */
+  measure(): Promise<CacheFill>;
 }
+
+/** Undefined is what the cache does not tell. */
+export interface CacheFill {
+  /** Bytes in use that count towards the limit. */
+  readonly usedBytes: number | undefined;
+  /** Where the cache has to refuse writes, or to evict. */
+  readonly limitBytes: number | undefined;
+  /** Of those in use, what it cannot let go; undefined too where it may let go of anything. Under volatile-* an estimate. */
+  readonly heldBytes: number | undefined;
+  /** Keys with a write that the shadow does not have. */
+  readonly pendingKeys: number;
+  /** What those take, an estimate from some of them. */
+  readonly pendingBytes: number;
+  /** How long the oldest of those writes has waited by the cache's clock, milliseconds; null = there is none. */
+  readonly oldestPendingMs: number | null;
+}
+
+/**
+ * What to do with a bucket that has lost its state: wait for its recovery; refuse at once with RECOVERING, while it goes on; or
+ * read what stands there, which may be older than what was acknowledged.
+ */
+export type WhenLost = "wait" | "refuse" | "read";
 
 export interface CachePolicy {
   readonly maxmemoryPolicy: string;
@@ -93,6 +137,8 @@ export interface CachePolicy {
   /** How unsynced writes survive a restart of the cache. */
   readonly persistence: "none" | "rdb" | "aof-everysec" | "aof-always" | "aof-no" | "unknown";
   readonly serverVersion: string;
+  /** Whether the server tells who it is (INFO), so that a restart that kept old data is noticed. */
+  readonly showsIncarnation: boolean;
 }
 
 /** The key must still look like this; a key without meta also needs the fill lease. */

@@ -23,7 +23,7 @@ export interface CachePort {
   timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]>;
 
   /**
-   * One page of the user keys that have anything in the cache: a value of any type, meta, or a marker. A key that is
+   * One page of the user keys that have anything in the cache: a value of any type, meta (also one that nobody can read), or a marker. A key that is
    * there for the whole scan is seen at least once (unless another program's value becomes ours meanwhile); it may be
    * seen twice. Keys whose names are not UTF-8 are left out. `cursor` undefined = from the start, and in the answer =
    * the end. `prefix` is literal text.

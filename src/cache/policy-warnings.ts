@@ -22,7 +22,12 @@ export function policyWarnings(policy: CachePolicy): readonly string[] {
   }
   if (policy.maxmemoryPolicy === "noeviction" && policy.maxmemoryBytes > 0) {
     warnings.push(
-      "Redis refuses writes when maxmemory is reached (noeviction). volatile-lru lets clean values go instead.",
+      "Redis evicts nothing (noeviction), so new writes are refused when maxmemory is nearly reached. volatile-lru lets clean values go instead.",
+    );
+  }
+  if (!policy.showsIncarnation) {
+    warnings.push(
+      "Redis does not tell its run id (INFO is not allowed or hides it), so only a Redis that comes back empty is noticed to have lost writes, and not one that comes back with older data. Allow INFO.",
     );
   }
   return warnings;

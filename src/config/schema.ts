@@ -124,7 +124,8 @@ export const configSchema = z.object({
     env: "LOCKSTEP_OUTBOX_RETENTION_HOURS",
     section: "Synchronisation",
     unit: "h",
-    description: "How long a processed event is kept.",
+    description:
+      "How long a processed event is kept; at least as long as LOCKSTEP_TOMBSTONE_GRACE_HOURS says.",
     example: "72",
   }),
   tombstoneGraceHours: hours().default(24).register(variableFacts, {
@@ -142,6 +143,14 @@ export const configSchema = z.object({
     description:
       "Whether a read that misses the cache is answered from the store and cached again.",
     example: "false",
+  }),
+  readWhileRecovering: flag().default(false).register(variableFacts, {
+    env: "LOCKSTEP_READ_WHILE_RECOVERING",
+    section: "Synchronisation",
+    values: "true, false",
+    description:
+      "Whether a read is answered, with a warning, from a Redis that has lost state and is being recovered. It may then show an older value than the last one acknowledged; otherwise it waits, and fails with RECOVERING.",
+    example: "true",
   }),
   residencyTtlSec: wholeNumber(1, 365 * 86_400)
     .optional()
@@ -187,6 +196,38 @@ export const configSchema = z.object({
     unit: "events",
     description: "Load is high when more than this many events are unprocessed.",
     example: "1000",
+  }),
+  pressureMemoryRatio: ratio().default(0.9).register(variableFacts, {
+    env: "LOCKSTEP_PRESSURE_MEMORY_RATIO",
+    section: "Synchronisation",
+    values: "above 0, at most 1",
+    description:
+      "New writes are refused (OVERLOADED) when Redis cannot let go of this share of its maxmemory. They are slowed down from 85 % of that on, and go in larger batches from 70 % on.",
+    example: "0.8",
+  }),
+  pressureUnsyncedMb: wholeNumber(0, 1_000_000_000).default(0).register(variableFacts, {
+    env: "LOCKSTEP_PRESSURE_UNSYNCED_MB",
+    section: "Synchronisation",
+    unit: "MB",
+    description:
+      "The same when about this much waits for the store in Redis; 0 sets no limit beside the memory.",
+    example: "512",
+  }),
+  pressureUnsyncedAgeSec: wholeNumber(0, 1_000_000_000).default(0).register(variableFacts, {
+    env: "LOCKSTEP_PRESSURE_UNSYNCED_AGE_SEC",
+    section: "Synchronisation",
+    unit: "s",
+    description:
+      "The same when the oldest write has waited this long for the store; 0 lets an outage last as long as there is room.",
+    example: "3600",
+  }),
+  pressureOutboxEvents: wholeNumber(0, 1_000_000_000).default(1_000_000).register(variableFacts, {
+    env: "LOCKSTEP_PRESSURE_OUTBOX_EVENTS",
+    section: "Synchronisation",
+    unit: "events",
+    description:
+      "The same when this many outbox events are unprocessed, so that the outbox cannot fill the store's disk; 0 sets no limit.",
+    example: "100000",
   }),
 
   keyMaxBytes: wholeNumber(1, 8_192).default(1_024).register(variableFacts, {

@@ -13,6 +13,7 @@ import { type NewestStored, newestStored } from "../store/newest-stored.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
+import type { CacheCircuit } from "./cache-circuit.ts";
 import { refused } from "./refused.ts";
 
 /** Each attempt after the first has met a write of the same key between its look and its own write. */
@@ -23,6 +24,7 @@ const PAUSE_MAX_MS = 200;
 
 export interface CacheFirstDecisionParts {
   readonly cache: CacheAuthorityPort;
+  readonly cacheCircuit: CacheCircuit;
   readonly store: StorePort;
   readonly outbox: OutboxPort;
   readonly circuit: StoreCircuit;
@@ -63,7 +65,8 @@ export class CacheFirstDecision {
   }
 
   async #decideInCache(command: WriteCommand): Promise<Decision | "cold"> {
-    const written = await this.#parts.cache.write(command);
+    const { cache, cacheCircuit } = this.#parts;
+    const written = await cacheCircuit.call(() => cache.write(command));
     switch (written.outcome) {
       case "written":
       case "repeated":
@@ -119,7 +122,7 @@ export class CacheFirstDecision {
     const { key, idempotencyMark: mark } = command;
     // A reader that finds nothing to fill keeps the lease until it runs out, so it is taken over and not waited for.
     const token = await cache.takeLease(key, { fromHolder: true });
-    if (token === undefined) throw new LockstepError("CACHE_UNAVAILABLE", "Redis is full.");
+    if (token === undefined) throw new LockstepError("OVERLOADED", "Redis is full.");
     const [seen] = (await cache.observe([key])) as [CacheObservation];
     const stored = await this.#newest(key);
 
@@ -144,7 +147,7 @@ export class CacheFirstDecision {
 
   /** What a reader would be told of the key. */
   async #standing(
-    { meta, value, markerSeq, nowMs }: CacheObservation,
+    { key, meta, value, markerSeq, nowMs }: CacheObservation,
     stored: NewestStored | undefined,
   ): Promise<Standing> {
     if (meta?.tombstone === true) return ABSENT;
@@ -157,7 +160,7 @@ export class CacheFirstDecision {
     }
     const wasRemoved =
       meta !== undefined &&
-      (markerSeq !== undefined || (await this.#parts.cache.provesRemoval(meta.version)));
+      (markerSeq !== undefined || (await this.#parts.cache.provesRemoval(key, meta.version)));
     return wasRemoved || living === undefined ? ABSENT : standingAt(living.version);
   }
 

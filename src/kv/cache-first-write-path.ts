@@ -6,26 +6,32 @@ import type { Random } from "../lib/random.ts";
 import { type Entry, isDead } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import { readWithin } from "../store/read-within.ts";
+import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { CacheFirstDelivery, Delivered } from "../sync/cache-first-delivery.ts";
+import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
+import type { JournalLedger } from "../sync/journal-ledger.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
+import type { CacheCircuit } from "./cache-circuit.ts";
 import { CacheFirstDecision, type Decision } from "./cache-first-decision.ts";
 import { untilInShadow } from "./until-in-shadow.ts";
 import {
   type Acknowledgement,
   methodOf,
   type Route,
-  WAIT_MARGIN_MS,
   type WritePath,
   type WriteReceipt,
 } from "./write-path.ts";
 
 export interface CacheFirstWritePathParts {
   readonly cache: CacheAuthorityPort;
+  readonly cacheCircuit: CacheCircuit;
   readonly store: StorePort;
   readonly outbox: OutboxPort;
   readonly delivery: CacheFirstDelivery;
+  readonly ledger: JournalLedger;
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly clock: Clock;
@@ -52,6 +58,7 @@ export class CacheFirstWritePath implements WritePath {
   ): Promise<WriteReceipt> {
     const { clock, stats, store, syncTimeoutMs } = this.#parts;
     const startedMs = clock.monotonicMs();
+    const life = beginLife(clock);
     const decided = await this.#decision.decide(command);
     const { key } = command;
     const version = decided.outcome === "stored" ? decided.version : decided.entry.version;
@@ -61,10 +68,10 @@ export class CacheFirstWritePath implements WritePath {
       command.op === "delete" && decided.outcome === "written"
         ? (decided.existed ?? (ack === "cache" ? null : await this.#existedInShadow(key)))
         : null;
-    const { method, durable } = await this.#makeDurable(decided, route, ack);
+    const { method, durable } = await this.#makeDurable(decided, { route, ack, life });
     const isWaiting = ack === "shadow" && durable !== "shadow";
     if (isWaiting) {
-      const deadlineMs = startedMs + syncTimeoutMs + WAIT_MARGIN_MS;
+      const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
       await untilInShadow(
         clock,
         { version, durable, deadlineMs },
@@ -77,27 +84,47 @@ export class CacheFirstWritePath implements WritePath {
     return { key, version, method, durable: isWaiting ? "shadow" : durable, existed, latencyMs };
   }
 
-  async #makeDurable(decided: Decision, route: Route, ack: Acknowledgement): Promise<Delivered> {
-    const { delivery } = this.#parts;
+  async #makeDurable(
+    decided: Decision,
+    {
+      route,
+      ack,
+      life,
+    }: { readonly route: Route; readonly ack: Acknowledgement; readonly life: StatementLife },
+  ): Promise<Delivered> {
+    const { delivery, ledger } = this.#parts;
     if (decided.outcome === "stored")
       return { method: methodOf(decided.durable), durable: decided.durable };
     const { entry, pinned } = decided;
     if (pinned && decided.outcome === "repeated") {
-      // The marker says where it is, whoever has been bringing it there since.
-      const durable = decided.isPending ? "journal" : "shadow";
-      return { method: methodOf(durable), durable };
+      // The marker says where it is, whoever has been bringing it there since. Without one the shadow has it, unless it
+      // was made before the policy pinned anything, by a call that ended before the store had it.
+      if (decided.isPending) {
+        ledger.acknowledged(entry.key, entry.version);
+        return { method: methodOf("journal"), durable: "journal" };
+      }
+      if (await this.#isInShadow(entry)) return { method: methodOf("shadow"), durable: "shadow" };
     }
-    if (pinned && ack === "cache") {
-      void this.#deliverBehind(entry, route);
+    if (pinned && ack === "cache" && decided.outcome === "written") {
+      ledger.acknowledged(entry.key, entry.version);
+      void this.#deliverBehind(entry, route, life);
       return { method: methodOf("journal"), durable: "journal" };
     }
-    // Unpinned also a repetition: the first call may have ended before the store had anything.
-    return delivery.deliver(entry, pinned, route);
+    // Also a repetition: the first call may have ended before the store had anything.
+    const delivered = await delivery.deliver(entry, pinned, route, life);
+    if (delivered.durable === "journal") ledger.acknowledged(entry.key, entry.version);
+    return delivered;
   }
 
-  async #deliverBehind(entry: Entry, route: Route): Promise<void> {
+  async #isInShadow({ key, version }: Entry): Promise<boolean> {
+    const { clock, store, syncTimeoutMs } = this.#parts;
+    const row = await readWithin(clock, syncTimeoutMs, store.get(key));
+    return row !== undefined && row.version >= version;
+  }
+
+  async #deliverBehind(entry: Entry, route: Route, life: StatementLife): Promise<void> {
     try {
-      await this.#parts.delivery.deliver(entry, true, route);
+      await this.#parts.delivery.deliver(entry, true, route, life);
     } catch (error) {
       this.#parts.log.warn(
         { err: error, key: entry.key },

@@ -1,4 +1,5 @@
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
+import { matchesOwnHash } from "../model/entry.ts";
 import type { ChangeStamp, CurrentEntry } from "../store/store-authority-port.ts";
 
 /**
@@ -13,4 +14,15 @@ export function keepCopy(
 ): void {
   if (current === undefined || current.entry.value === null) cache.remove(key);
   else cache.put(current.entry, stamp);
+}
+
+/** The same for what was read, which another hand may have changed since it was written: that is never copied. */
+export function keepLoaded(
+  cache: CopyCachePort,
+  key: string,
+  loaded: CurrentEntry | undefined,
+  stamp: ChangeStamp,
+): void {
+  if (loaded === undefined || matchesOwnHash(loaded.entry)) keepCopy(cache, key, loaded, stamp);
+  else cache.remove(key);
 }

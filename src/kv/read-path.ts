@@ -25,7 +25,7 @@ export interface FoundValue {
   readonly warning?: string;
 }
 
-/** Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE, KEY_WRONG_TYPE, VALUE_NOT_TEXT. */
+/** Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE, KEY_WRONG_TYPE, VALUE_NOT_TEXT, VALUE_CORRUPT. */
 export interface ReadPath {
   read(key: string): Promise<ReadAnswer>;
 

@@ -3,7 +3,8 @@ import type { Clock } from "../lib/clock.ts";
 import { type Entry, isDead } from "../model/entry.ts";
 import { readWithin } from "../store/read-within.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
-import { keepCopy } from "./keep-copy.ts";
+import { checkSound } from "./check-sound.ts";
+import { keepLoaded } from "./keep-copy.ts";
 import type { ReadAnswer, ReadPath } from "./read-path.ts";
 import type { Durability } from "./write-path.ts";
 
@@ -42,7 +43,7 @@ export class StoreFirstReadPath implements ReadPath {
 
   async readStored(key: string): Promise<ReadAnswer> {
     const load = this.#authority.current(key, (loaded, stampThen) =>
-      keepCopy(this.#cache, key, loaded, stampThen),
+      keepLoaded(this.#cache, key, loaded, stampThen),
     );
     const current = await readWithin(this.#clock, this.#storeLimitMs, load);
     if (current === undefined) return { found: false, source: "store" };
@@ -53,6 +54,8 @@ export class StoreFirstReadPath implements ReadPath {
     const nowMs = this.#clock.nowMs();
     if (entry.value === null || isDead(entry, nowMs))
       return { found: false, source, version: entry.version };
+    // What is cached was found sound, or written here.
+    if (source === "store") checkSound(entry);
     return {
       found: true,
       value: entry.value,

@@ -1,9 +1,11 @@
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
+import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
@@ -15,7 +17,6 @@ import {
   type Durability,
   methodOf,
   type Route,
-  WAIT_MARGIN_MS,
   type WritePath,
   type WriteReceipt,
 } from "./write-path.ts";
@@ -32,7 +33,10 @@ export interface StoreFirstWritePathParts {
   readonly syncTimeoutMs: number;
 }
 
-/** The store decides, mints and keeps; the in-process copy changes in the same turn as the commit. */
+/**
+ * The store decides, mints and keeps; the in-process copy changes in the same turn as the commit. The pool bounds how
+ * many writes are under way, except where the store commits them together anyway.
+ */
 export class StoreFirstWritePath implements WritePath {
   readonly hasEventPath: boolean;
   readonly #parts: StoreFirstWritePathParts;
@@ -57,7 +61,11 @@ export class StoreFirstWritePath implements WritePath {
         to,
         onCommitted: (current) => keepCopy(cache, command.key, current),
       });
-    const written = await circuit.run(() => pool.run(decide, { limitMs: syncTimeoutMs }));
+    const written = await circuit.run(() =>
+      authority.groupsWrites
+        ? within(clock, syncTimeoutMs, decide())
+        : pool.run(decide, { limitMs: syncTimeoutMs }),
+    );
     if (to === "shadow") stats.directSync(written.outcome === "done" ? "landed" : "failed");
     if (written.outcome === "failed") throw written.error;
     if (written.outcome === "timed_out") {
@@ -101,7 +109,7 @@ export class StoreFirstWritePath implements WritePath {
     }: { readonly version: Version; readonly durable: Durability; readonly startedMs: number },
   ): Promise<void> {
     const { authority, clock, syncTimeoutMs } = this.#parts;
-    const deadlineMs = startedMs + syncTimeoutMs + WAIT_MARGIN_MS;
+    const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
     await untilInShadow(clock, { ...write, deadlineMs }, async () => {
       const current = await authority.current(key);
       return current?.from === "shadow" ? current.entry.version : undefined;

@@ -7,7 +7,7 @@ export interface TtlReport {
     readonly ttlMs: number | null;
     readonly expiring: boolean;
   }[];
-  /** Keys in the cache under the prefix in all. */
+  /** Keys in the cache under the prefix in all, as counted for the first answer of a listing. */
   readonly total: number;
   /** Where to go on; null at the end. */
   readonly cursor: string | null;
@@ -28,6 +28,14 @@ interface Place {
   readonly skip: number;
 }
 
+/** What a cursor carries: where to go on, and what was counted for the first answer, so that it is counted once. */
+interface Resumption {
+  readonly place: Place;
+  readonly total: number;
+}
+
+const BEGINNING: Place = { page: undefined, skip: 0 };
+
 const SCAN_LIMIT = 500;
 
 /** Lists the time to live of cached keys, the ones closest to expiry first within each answer. */
@@ -40,7 +48,8 @@ export class TtlLister {
 
   /** Errors: CACHE_UNAVAILABLE, INPUT_INVALID for a cursor that is not ours, ABORTED. */
   async list(request: TtlRequest): Promise<TtlReport> {
-    const { keys, next } = await this.#collect(request, decodeCursor(request.cursor));
+    const resumed = decodeCursor(request.cursor);
+    const { keys, next } = await this.#collect(request, resumed?.place ?? BEGINNING);
     const times = await this.#cache.timesToLive(keys);
     const rows = keys
       .map((key, i) => ({ key, ttlMs: times[i] }))
@@ -53,8 +62,11 @@ export class TtlLister {
       .sort(
         (a, b) => (a.ttlMs ?? Number.POSITIVE_INFINITY) - (b.ttlMs ?? Number.POSITIVE_INFINITY),
       );
-    const total = await this.#count(request);
-    return { keys: rows, total, cursor: next === undefined ? null : encodeCursor(next) };
+    // A listing that is over with its first answer has met every key already.
+    const isWhole = resumed === undefined && next === undefined;
+    const total = resumed?.total ?? (isWhole ? rows.length : await this.#count(request));
+    const cursor = next === undefined ? null : encodeCursor({ place: next, total });
+    return { keys: rows, total, cursor };
   }
 
   async #collect(
@@ -102,16 +114,18 @@ function stopIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new LockstepError("ABORTED", "The listing was cancelled.");
 }
 
-function encodeCursor({ page, skip }: Place): string {
-  return Buffer.from(JSON.stringify([page ?? null, skip])).toString("base64url");
+function encodeCursor({ place: { page, skip }, total }: Resumption): string {
+  return Buffer.from(JSON.stringify([page ?? null, skip, total])).toString("base64url");
 }
 
-function decodeCursor(cursor: string | undefined): Place {
-  if (cursor === undefined) return { page: undefined, skip: 0 };
+function decodeCursor(cursor: string | undefined): Resumption | undefined {
+  if (cursor === undefined) return undefined;
   try {
-    const [page, skip] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if ((page === null || typeof page === "string") && isCount(skip)) {
-      return { page: page ?? undefined, skip };
+    const [page, skip, total] = JSON.parse(
+      Buffer.from(cursor, "base64url").toString(),
+    ) as unknown[];
+    if ((page === null || typeof page === "string") && isCount(skip) && isCount(total)) {
+      return { place: { page: page ?? undefined, skip }, total };
     }
   } catch {
     // Told below, like any other text that is not a cursor.

@@ -14,9 +14,6 @@ export type Durability = "shadow" | "outbox" | "journal";
  */
 export type Acknowledgement = "cache" | "durable" | "shadow";
 
-/** What waiting for the shadow may add to the sync timeout of a call, milliseconds. */
-export const WAIT_MARGIN_MS = 250;
-
 /** How a write goes, or went, that is safe there. */
 export function methodOf(durable: Durability): SyncMethod {
   return durable === "shadow" ? "ASYNC_THREAD" : "EVENT_BASED";

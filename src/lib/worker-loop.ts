@@ -8,11 +8,19 @@ export class WorkerLoop {
   readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #step: (signal: AbortSignal) => Promise<void>;
+  readonly #begins: "at once" | "after the interval";
   readonly #stopped = new AbortController();
   #nudged = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(clock: Clock, intervalMs: number, step: (signal: AbortSignal) => Promise<void>) {
+  /** `begins`: when the first step is, unless nudged; at once unless told. What is not urgent leaves the start of a process alone. */
+  constructor(
+    clock: Clock,
+    intervalMs: number,
+    step: (signal: AbortSignal) => Promise<void>,
+    begins: "at once" | "after the interval" = "at once",
+  ) {
+    this.#begins = begins;
     this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#step = step;
@@ -35,11 +43,16 @@ export class WorkerLoop {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
+    if (this.#begins === "after the interval") await this.#pause();
     while (!signal.aborted) {
       this.#nudged = new AbortController();
       await this.#step(signal);
-      // Stopping nudges too, so that this ends at once.
-      await this.#clock.sleep(this.#intervalMs, this.#nudged.signal);
+      await this.#pause();
     }
+  }
+
+  /** Stopping nudges too, so that this ends at once. */
+  #pause(): Promise<void> {
+    return this.#clock.sleep(this.#intervalMs, this.#nudged.signal);
   }
 }

@@ -2,11 +2,12 @@ import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
-import type {
-  RunTimeSetting,
-  SettingName,
-  SettingsChange,
-  SyncSettings,
+import {
+  eachSetting,
+  type RunTimeSetting,
+  type SettingName,
+  type SettingsChange,
+  type SyncSettings,
 } from "../model/sync-settings.ts";
 import type { SettingsPort, StoredSettings } from "../store/settings-port.ts";
 
@@ -79,13 +80,8 @@ export class LiveSettings {
   }
 
   get inForce(): SyncSettings {
-    const { mode, poolRatio, queued, unprocessed } = this.#stored.settings;
-    return {
-      mode: mode?.value ?? this.#defaults.mode,
-      poolRatio: poolRatio?.value ?? this.#defaults.poolRatio,
-      queued: queued?.value ?? this.#defaults.queued,
-      unprocessed: unprocessed?.value ?? this.#defaults.unprocessed,
-    };
+    const { settings } = this.#stored;
+    return eachSetting((name) => settings[name]?.value ?? this.#defaults[name]) as SyncSettings;
   }
 
   isRunTime(name: SettingName): boolean {
@@ -125,15 +121,9 @@ export class LiveSettings {
 
   #report(freshness: "fresh" | "last known"): SettingsReport {
     const { revision, settings } = this.#stored;
-    const { mode, poolRatio, queued, unprocessed } = settings;
     return {
       inForce: this.inForce,
-      sources: {
-        mode: sourceOf(mode),
-        poolRatio: sourceOf(poolRatio),
-        queued: sourceOf(queued),
-        unprocessed: sourceOf(unprocessed),
-      },
+      sources: eachSetting((name) => sourceOf(settings[name])),
       revision,
       warning: this.#warning(freshness),
     };

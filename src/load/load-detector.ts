@@ -42,6 +42,7 @@ export class LoadDetector {
   readonly #settings: SettingsSource;
   readonly #hasEventPath: boolean;
   #unprocessed = 0;
+  #events = 0;
   #countedAtMs = Number.NEGATIVE_INFINITY;
   #counting: Promise<void> | undefined;
 
@@ -62,6 +63,11 @@ export class LoadDetector {
 
   get mode(): SyncMode {
     return this.#settings.inForce.mode;
+  }
+
+  /** Outbox events not processed, parked ones too, as last counted. */
+  get events(): number {
+    return this.#events;
   }
 
   /** Judges with a fresh count. Where it cannot be had, the last one stands. */
@@ -116,7 +122,8 @@ export class LoadDetector {
     this.#counting ??= this.#backlog
       .count()
       .then(
-        ({ unprocessed, parked }) => {
+        ({ unprocessed, events, parked }) => {
+          this.#events = events;
           // What is parked waits for a person; that no more writes are tried directly would not help it.
           this.#unprocessed = Math.max(0, unprocessed - parked);
         },

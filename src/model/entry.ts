@@ -1,3 +1,4 @@
+import { contentHash } from "./content-hash.ts";
 import type { IdempotencyRecords } from "./idempotency.ts";
 import type { Version } from "./version.ts";
 
@@ -40,11 +41,26 @@ export function isExpired(expiresAtMs: number | null, nowMs: number): boolean {
   return expiresAtMs !== null && expiresAtMs <= nowMs;
 }
 
+/** A row that someone edited by hand, or a disk changed, no longer matches the hash written with it. A tombstone has nothing to match. */
+export function matchesOwnHash({ value, hash }: Pick<Entry, "value" | "hash">): boolean {
+  return value === null || contentHash(value) === hash;
+}
+
 /** The newer of two entries of one key; records that it does not know of come from the older one, as a row would keep them. */
 export function newerOf<T extends Entry>(one: T, other: T): T {
   const [newer, older] = one.version > other.version ? [one, other] : [other, one];
   if (newer.idempotency !== undefined || older.idempotency === undefined) return newer;
   return { ...newer, idempotency: older.idempotency };
+}
+
+/** Each key once, with its newest entry, as {@link newerOf} says it. */
+export function newestOfEach(entries: readonly Entry[]): ReadonlyMap<string, Entry> {
+  const newest = new Map<string, Entry>();
+  for (const entry of entries) {
+    const known = newest.get(entry.key);
+    newest.set(entry.key, known === undefined ? entry : newerOf(entry, known));
+  }
+  return newest;
 }
 
 /** The newest of several entries of one key. */

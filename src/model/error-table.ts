@@ -46,6 +46,12 @@ const TABLE = {
     at: "cache",
     hint: "Another program stored bytes that are not UTF-8 text. Overwrite the key with kv_set, or read it with that program.",
   },
+  VALUE_CORRUPT: {
+    kind: "conflict",
+    retryable: false,
+    at: "store",
+    hint: "The stored value is not the one that was written: its row was edited by hand, or its disk has changed it. Compare with a backup, or overwrite the key with kv_set; verify_cache_sync finds whether there are others.",
+  },
   KEY_IN_MOTION: {
     kind: "conflict",
     retryable: true,
@@ -75,12 +81,25 @@ const TABLE = {
     at: "cache",
     hint: "Redis does not answer. Reads fall back to the store; writes must wait. GET /ready names the cause.",
   },
+  RECOVERING: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 1000,
+    at: "cache",
+    hint: "Redis was restarted, failed over or was flushed, and what it may have lost is being put right from the store. Nothing was done; call again. LOCKSTEP_READ_WHILE_RECOVERING=true answers reads meanwhile.",
+  },
   STORE_UNAVAILABLE: {
     kind: "unavailable",
     retryable: true,
     retryAfterMs: 1000,
     at: "store",
     hint: "The store does not answer. GET /ready names the cause; cached keys can still be read.",
+  },
+  OVERLOADED: {
+    kind: "unavailable",
+    retryable: true,
+    retryAfterMs: 5000,
+    hint: "Nothing was written: there is hardly any room left for what the store does not have yet. Reads, and mostly deletes, go on. Call again after the time named; hybrid_sync_load_check says what is full. If it lasts, bring the store back, raise Redis' maxmemory (under noeviction, volatile-lru lets clean values go), or raise the limit.",
   },
   DOCUMENT_REFUSED: {
     kind: "conflict",
@@ -110,6 +129,13 @@ const TABLE = {
     retryable: true,
     retryAfterMs: 1000,
     hint: "This process is ending. Call another one, or this one once it is back.",
+  },
+  WRITE_EXPIRED: {
+    kind: "aborted",
+    retryable: true,
+    retryAfterMs: 100,
+    at: "store",
+    hint: "Nothing was written: this process or its connection stood still for ten minutes between the decision and the write. Call again.",
   },
   STORE_MISMATCH: {
     kind: "start-up",

@@ -27,3 +27,9 @@ export class LockstepError extends Error {
     return error instanceof LockstepError ? error.code : undefined;
   }
 }
+
+/** Whether only a person can help, so that the server had better not start. */
+export function isFinal(error: unknown): boolean {
+  const code = LockstepError.codeOf(error);
+  return code !== undefined && ERRORS[code].kind === "start-up";
+}

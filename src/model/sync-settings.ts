@@ -10,6 +10,14 @@ export interface SyncSettings {
   readonly queued: number;
   /** Load is high above this many unprocessed events. */
   readonly unprocessed: number;
+  /** New writes are refused when Redis cannot let go of this share of its memory; above 0, at most 1. */
+  readonly memoryRatio: number;
+  /** New writes are refused when about this much waits for the store in Redis, MB; 0 = as much as there is room for. */
+  readonly unsyncedMb: number;
+  /** New writes are refused when the oldest one has waited for the store this long, seconds; 0 = however long. */
+  readonly unsyncedAgeSec: number;
+  /** New writes are refused when this many outbox events are unprocessed; 0 = however many. */
+  readonly outboxEvents: number;
 }
 
 export type SettingName = keyof SyncSettings;
@@ -33,10 +41,24 @@ export type SettingsChange = { readonly [Name in SettingName]?: SyncSettings[Nam
 const CHECKS: { readonly [Name in SettingName]: (value: unknown) => value is SyncSettings[Name] } =
   {
     mode: (value) => value === "hybrid" || value === "event-only",
-    poolRatio: (value): value is number => typeof value === "number" && value > 0 && value <= 1,
+    poolRatio: isRatio,
     queued: isCount,
     unprocessed: isCount,
+    memoryRatio: isRatio,
+    unsyncedMb: isCount,
+    unsyncedAgeSec: isCount,
+    outboxEvents: isCount,
   };
+
+const SETTING_NAMES = Object.keys(CHECKS) as readonly SettingName[];
+
+/** Something of each setting, under its name. */
+export function eachSetting<T>(valueOf: (name: SettingName) => T): {
+  readonly [Name in SettingName]: T;
+} {
+  const values = SETTING_NAMES.map((name) => [name, valueOf(name)] as const);
+  return Object.fromEntries(values) as { [Name in SettingName]: T };
+}
 
 /** What a store has kept of them. Whatever is not a setting, by another hand or a newer release, is left out. */
 export function decodeSettings(
@@ -49,18 +71,16 @@ export function decodeSettings(
     if (!CHECKS[name](value)) return undefined;
     return { value, atMs: timeOf(setting), by: typeof by === "string" ? by : "unknown" };
   };
-  const [mode, poolRatio] = [read("mode"), read("poolRatio")];
-  const [queued, unprocessed] = [read("queued"), read("unprocessed")];
-  return {
-    ...(mode === undefined ? {} : { mode }),
-    ...(poolRatio === undefined ? {} : { poolRatio }),
-    ...(queued === undefined ? {} : { queued }),
-    ...(unprocessed === undefined ? {} : { unprocessed }),
-  };
+  const settings = SETTING_NAMES.map((name) => [name, read(name)] as const);
+  return Object.fromEntries(settings.filter(([, setting]) => setting !== undefined));
 }
 
 export function fieldsOf(stored: unknown): Readonly<Record<string, unknown>> {
   return typeof stored === "object" && stored !== null ? { ...stored } : {};
+}
+
+function isRatio(value: unknown): value is number {
+  return typeof value === "number" && value > 0 && value <= 1;
 }
 
 function isCount(value: unknown): value is number {

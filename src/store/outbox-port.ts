@@ -1,5 +1,6 @@
 import type { Entry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
+import type { StatementLife } from "./statement-life.ts";
 
 /** A write that waits in the store to be applied to the shadow. */
 export interface OutboxEvent {
@@ -9,6 +10,13 @@ export interface OutboxEvent {
   readonly attempts: number;
   /** Set where it is parked: nobody claims it until it is replayed. */
   readonly dead?: true;
+}
+
+/** Which of a bucket's events are asked for. */
+export interface BucketPage {
+  readonly bucket: number;
+  readonly limit: number;
+  readonly cursor?: string;
 }
 
 /** A parked event, as people see it. */
@@ -29,11 +37,15 @@ export interface DeadLetter {
  * harm, because the shadow only takes newer versions; so a lease that runs out merely repeats work.
  *
  * Every method may fail with STORE_UNAVAILABLE. Only {@link OutboxPort.append} may also fail with UNKNOWN_OUTCOME: the
- * answer was lost, and the events may have been appended; and with DOCUMENT_REFUSED, as {@link StorePort.applyNewer} does.
+ * answer was lost, and the events may have been appended; and with DOCUMENT_REFUSED and WRITE_EXPIRED, as {@link StorePort.applyNewer} does.
  */
 export interface OutboxPort {
-  /** Adds one unprocessed event for each entry. Resolves when all of them are durable. */
-  append(entries: readonly Entry[]): Promise<void>;
+  /**
+   * Adds one unprocessed event for each entry. Resolves when all of them are durable. Nothing is sent later than
+   * ten minutes (STATEMENT_LIFE_MS) after `life` began, which is with the call where none is given; once appended, an event
+   * is never refused for its age.
+   */
+  append(entries: readonly Entry[], life?: StatementLife): Promise<void>;
 
   /**
    * Up to `limit` unprocessed events that are not parked and that no live lease holds, oldest first, now leased to
@@ -73,6 +85,13 @@ export interface OutboxPort {
 
   /** The unprocessed events of each key, claimed and parked ones too, oldest first; keys without any are left out. */
   unprocessedOf(keys: readonly string[]): Promise<ReadonlyMap<string, readonly OutboxEvent[]>>;
+
+  /** The unprocessed events of one bucket, claimed and parked ones too, in the order in which they were appended. */
+  unprocessedIn(page: BucketPage): Promise<{
+    readonly events: readonly OutboxEvent[];
+    /** Where to go on; undefined at the end. */
+    readonly cursor: string | undefined;
+  }>;
 
   /** How many events are not processed, claimed and parked ones too. */
   countUnprocessed(): Promise<number>;

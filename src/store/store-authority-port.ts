@@ -15,8 +15,15 @@ export interface StoreAuthorityPort {
   readonly hasEventPath: boolean;
 
   /**
-   * Mints a version above every earlier one of the key and writes the shadow row, or (`to: "outbox"`) an outbox event, durably. The
-   * command's condition and idempotency, and `guard`, are judged on the newest of row and unprocessed events.
+   * Whether writes that come at once share one commit: many are then about as dear as one, and holding some back would
+   * only make more commits of them.
+   */
+  readonly groupsWrites: boolean;
+
+  /**
+   * Mints a version above every earlier one of the key and writes the shadow row, or (`to: "outbox"`) an outbox event, durably.
+   * `guard`, then idempotency, then the command's condition are judged on the newest of row and unprocessed events; the
+   * first that fails is told.
    * `onCommitted` runs in the same turn of the event loop as the commit, before any other caller can look: whoever
    * keeps a copy replaces it there.
    */

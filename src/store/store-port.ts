@@ -1,5 +1,6 @@
 import type { Entry, ShadowEntry, SyncMethod } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
+import type { StatementLife } from "./statement-life.ts";
 
 /**
  * The durable side: one shadow row per key. Writes are monotone (only a newer version changes a row),
@@ -8,7 +9,7 @@ import type { Version } from "../model/version.ts";
  * Every method may fail with STORE_UNAVAILABLE: what it was to change has surely not been changed. Only
  * {@link StorePort.applyNewer} may also fail with UNKNOWN_OUTCOME: the answer was lost; and with DOCUMENT_REFUSED: the
  * store answers, and will not take one of the entries, now or later, unless someone changes its rules. The others may
- * or may not have been written.
+ * or may not have been written; and with WRITE_EXPIRED: nothing was written, because its life was over.
  */
 export interface StorePort {
   readonly kind: "sqlite" | "mongodb";
@@ -28,9 +29,15 @@ export interface StorePort {
   /**
    * Writes each entry whose version is newer than the row's (or that has no row yet) and leaves the other rows
    * untouched. An entry without idempotency records leaves those of its row. Resolves when all of it is durable (majority and journaled; flushed to disk), with the version each
-   * key's row has now: the entry's own, or a newer one. The same key may occur more than once.
+   * key's row has now: the entry's own, or a newer one. The same key may occur more than once, in any order: the newest
+   * counts, with the records of older ones where it has none. Nothing is written later than ten minutes (STATEMENT_LIFE_MS)
+   * after `life` began, which is with the call where none is given.
    */
-  applyNewer(entries: readonly Entry[], method: SyncMethod): Promise<ReadonlyMap<string, Version>>;
+  applyNewer(
+    entries: readonly Entry[],
+    method: SyncMethod,
+    life?: StatementLife,
+  ): Promise<ReadonlyMap<string, Version>>;
 
   /**
    * One page of rows in key order (by bytes), dead ones too, beginning after `afterKey`. Fewer than `limit` rows

@@ -3,6 +3,7 @@ import { ERRORS, type ErrorKind } from "../model/error-table.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxEvent } from "../store/outbox-port.ts";
+import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { newestPerKey } from "./project-batch.ts";
 
@@ -39,11 +40,12 @@ export function isRefusal(error: unknown): boolean {
 export async function applyEntries(
   store: Pick<StorePort, "applyNewer">,
   entries: readonly Entry[],
+  life: StatementLife,
   method: SyncMethod = "EVENT_BASED",
 ): Promise<AppliedEntries> {
   if (entries.length === 0) return { versions: new Map(), refused: new Map() };
   try {
-    return { versions: await store.applyNewer(entries, method), refused: new Map() };
+    return { versions: await store.applyNewer(entries, method, life), refused: new Map() };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const [alone] = entries;
@@ -52,8 +54,8 @@ export async function applyEntries(
     }
   }
   const half = Math.ceil(entries.length / 2);
-  const first = await applyEntries(store, entries.slice(0, half), method);
-  const second = await applyEntries(store, entries.slice(half), method);
+  const first = await applyEntries(store, entries.slice(0, half), life, method);
+  const second = await applyEntries(store, entries.slice(half), life, method);
   return {
     versions: new Map([...first.versions, ...second.versions]),
     refused: new Map([...first.refused, ...second.refused]),
@@ -64,13 +66,14 @@ export async function applyEntries(
 export async function applyEvents(
   store: Pick<StorePort, "applyNewer">,
   events: readonly OutboxEvent[],
+  life: StatementLife,
 ): Promise<AppliedEvents> {
   const versions = new Map<string, Version>();
   const refused: RefusedEvent[] = [];
   let left = events;
   while (left.length > 0) {
     const newest = newestPerKey(left);
-    const applied = await applyEntries(store, newest);
+    const applied = await applyEntries(store, newest, life);
     for (const [key, version] of applied.versions) versions.set(key, version);
     if (applied.refused.size === 0) break;
     const tried = new Map(newest.map(({ key, version }) => [key, version]));

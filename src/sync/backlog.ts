@@ -8,6 +8,8 @@ const EXACT_LIMIT = 1000;
 export interface BacklogCount {
   /** Outbox events not processed, plus journal writes that their call has left behind and no event stands for. */
   readonly unprocessed: number;
+  /** Outbox events not processed, parked ones too. */
+  readonly events: number;
   /** Those of the outbox events that are parked. */
   readonly parked: number;
   /** Writes whose direct call may still be under way. */
@@ -44,6 +46,7 @@ export class Backlog {
     ]);
     return {
       unprocessed: events + (await this.#journalOnly(old, events)),
+      events,
       parked,
       pending: Math.max(0, all - old),
     };

@@ -6,10 +6,15 @@ import type { Log } from "../lib/log.ts";
 import type { Entry, SyncMethod } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
+import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { isRefusal } from "./apply-around-refusals.ts";
-import { type BatchOptions, DirectSync, type Landed, TELL_LIMIT_MS } from "./direct-sync.ts";
+import { CALL_MARGIN_MS } from "./call-margin.ts";
+import { type BatchOptions, DirectSync, type Landed } from "./direct-sync.ts";
+import { EpochCheck } from "./epoch-check.ts";
+import type { JournalLedger } from "./journal-ledger.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 import type { SyncStats } from "./sync-stats.ts";
@@ -19,10 +24,16 @@ export interface Delivered {
   readonly durable: "shadow" | "outbox" | "journal";
 }
 
+interface Appended {
+  readonly isLeftBehind: boolean;
+}
+
 export interface CacheFirstDeliveryParts {
   readonly cache: CacheAuthorityPort;
   readonly store: StorePort;
   readonly outbox: OutboxPort;
+  readonly bucketStates: Pick<BucketStatesPort, "read">;
+  readonly ledger: JournalLedger;
   readonly pool: SyncPool;
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
@@ -30,24 +41,29 @@ export interface CacheFirstDeliveryParts {
   readonly log: Log;
   /** Called when an event was appended, so that it need not wait for the next tick. */
   readonly onEvent: () => void;
+  /** Called when the store has left the epoch under which this cache mints, so that the cache is looked at. */
+  readonly onLeftBehind: () => void;
   /** Limit of one attempt to reach the store, milliseconds. */
   readonly syncTimeoutMs: number;
   readonly batch: BatchOptions;
 }
 
 /**
- * Makes a write durable that the cache has just minted. The order is always: landed, then the cache is told, then the
- * caller. Only the shadow clears a marker: an event that is appended changes what the caller hears and nothing else,
- * or the value could be evicted while a reader still gets the older shadow.
+ * Makes a write durable that the cache has just minted. The order is always: landed, then the look whether its epoch
+ * still holds, then the cache is told, then the caller. Only the shadow clears a marker: an event that is appended
+ * changes what the caller hears and nothing else, or the value could be evicted while a reader still gets the older
+ * shadow.
  */
 export class CacheFirstDelivery {
   readonly #parts: CacheFirstDeliveryParts;
+  readonly #epochs: EpochCheck;
   readonly #pinnedSync: DirectSync<AckOutcome>;
   readonly #unpinnedSync: DirectSync<never>;
 
   constructor(parts: CacheFirstDeliveryParts) {
     this.#parts = parts;
-    const shared = { ...parts, limitMs: parts.syncTimeoutMs };
+    this.#epochs = new EpochCheck(parts.bucketStates, parts.clock);
+    const shared = { ...parts, epochs: this.#epochs, limitMs: parts.syncTimeoutMs };
     this.#pinnedSync = new DirectSync({
       ...shared,
       tell: (versions) => this.#acknowledge(versions),
@@ -59,17 +75,24 @@ export class CacheFirstDelivery {
     });
   }
 
-  deliver(entry: Entry, pinned: boolean, route: Route): Promise<Delivered> {
-    return pinned ? this.#pinned(entry, route) : this.#unpinned(entry, route);
+  /** `life` began before the cache was asked to mint. */
+  deliver(entry: Entry, pinned: boolean, route: Route, life: StatementLife): Promise<Delivered> {
+    return pinned ? this.#pinned(entry, route, life) : this.#unpinned(entry, route, life);
   }
 
-  async #pinned(entry: Entry, route: Route): Promise<Delivered> {
-    if (route === "event") return this.#pinnedEvent(entry);
-    const landed = await this.#applyDirect(this.#pinnedSync, entry);
+  async #pinned(entry: Entry, route: Route, life: StatementLife): Promise<Delivered> {
+    if (route === "event") return this.#pinnedEvent(entry, life);
+    const landed = await this.#applyDirect(this.#pinnedSync, entry, life);
     // The store answers, only not to this document: as an event it is tried again, counted and parked.
-    if (landed.outcome === "failed" && isRefusal(landed.error)) return this.#pinnedEvent(entry);
+    if (landed.outcome === "failed" && isRefusal(landed.error))
+      return this.#pinnedEvent(entry, life);
     // The marker is the event: the outbox lives on the server that has just failed to answer.
     if (landed.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
+    if (landed.value.isLeftBehind) {
+      // It landed after recovery had compared the copies, so nobody else would tell the cache.
+      void this.#acknowledgeLate(entry.key, landed.value.version);
+      throw this.#leftBehind();
+    }
     if (landed.value.told === "dropped") {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
@@ -79,20 +102,23 @@ export class CacheFirstDelivery {
     return { method: "ASYNC_THREAD", durable: "shadow" };
   }
 
-  async #pinnedEvent(entry: Entry): Promise<Delivered> {
-    const appended = await this.#append(entry);
-    return { method: "EVENT_BASED", durable: appended.outcome === "done" ? "outbox" : "journal" };
+  async #pinnedEvent(entry: Entry, life: StatementLife): Promise<Delivered> {
+    const appended = await this.#append(entry, life);
+    if (appended.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
+    if (appended.value.isLeftBehind) throw this.#leftBehind();
+    return { method: "EVENT_BASED", durable: "outbox" };
   }
 
-  async #unpinned(entry: Entry, route: Route): Promise<Delivered> {
+  async #unpinned(entry: Entry, route: Route, life: StatementLife): Promise<Delivered> {
     // What the store has not used of the call's time is the cache's: a write that is durable should not become unknown
     // because this process or Redis stood still for a moment.
     const { clock, syncTimeoutMs } = this.#parts;
-    const deadlineMs = clock.monotonicMs() + 2 * syncTimeoutMs + TELL_LIMIT_MS;
+    const deadlineMs = clock.monotonicMs() + 2 * syncTimeoutMs + CALL_MARGIN_MS;
     let mayHaveLanded = false;
     if (route === "direct") {
-      const landed = await this.#applyDirect(this.#unpinnedSync, entry);
+      const landed = await this.#applyDirect(this.#unpinnedSync, entry, life);
       if (landed.outcome === "done") {
+        if (landed.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
         await this.#tell(deadlineMs, () =>
           this.#parts.cache.settle(entry.key, landed.value.version),
         );
@@ -100,13 +126,20 @@ export class CacheFirstDelivery {
       }
       mayHaveLanded = isUnclear(landed);
     }
-    const appended = await this.#append(entry, () => void this.#settleLate(entry, entry.version));
+    const appended = await this.#append(
+      entry,
+      life,
+      () => void this.#settleLate(entry, entry.version),
+    );
     if (appended.outcome === "done") {
+      if (appended.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
       await this.#tell(deadlineMs, () => this.#parts.cache.settle(entry.key, entry.version));
       return { method: "EVENT_BASED", durable: "outbox" };
     }
-    await this.#tell(deadlineMs, () => this.#parts.cache.withdraw(entry.key, entry.version));
-    if (mayHaveLanded || isUnclear(appended)) {
+    const withdrawn = await this.#tell(deadlineMs, () =>
+      this.#parts.cache.withdraw(entry.key, entry.version),
+    );
+    if (withdrawn === "kept" || mayHaveLanded || isUnclear(appended)) {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
         "The store's answer did not come, and the cache may not hold the write alone.",
@@ -118,27 +151,57 @@ export class CacheFirstDelivery {
     );
   }
 
-  async #applyDirect<Told>(sync: DirectSync<Told>, entry: Entry): Promise<Bounded<Landed<Told>>> {
+  async #applyDirect<Told>(
+    sync: DirectSync<Told>,
+    entry: Entry,
+    life: StatementLife,
+  ): Promise<Bounded<Landed<Told>>> {
     const { stats, log } = this.#parts;
-    const landed = await sync.apply(entry);
+    const landed = await sync.apply(entry, life);
     stats.directSync(landed.outcome === "done" ? "landed" : "failed");
     if (landed.outcome === "failed")
       log.debug({ err: landed.error, key: entry.key }, "Direct sync failed");
     return landed;
   }
 
-  async #append(entry: Entry, onLate?: () => void): Promise<Bounded<void>> {
-    const { outbox, circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
+  async #append(
+    entry: Entry,
+    life: StatementLife,
+    onLate?: () => void,
+  ): Promise<Bounded<Appended>> {
+    const { circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
     const appended = await circuit.run(async () => {
-      const work = outbox.append([entry]);
+      const work = this.#appendAndLook(entry, life);
       const answer = await within(clock, syncTimeoutMs, work);
-      if (answer.outcome === "timed_out") work.then(onLate, () => undefined);
+      if (answer.outcome === "timed_out") {
+        work.then(onLate, () => undefined);
+      }
       return answer;
     });
     if (appended.outcome === "done") onEvent();
     if (appended.outcome === "failed")
       log.debug({ err: appended.error, key: entry.key }, "Outbox append failed");
     return appended;
+  }
+
+  async #appendAndLook(entry: Entry, life: StatementLife): Promise<Appended> {
+    await this.#parts.outbox.append([entry], life);
+    const leftBehind = await this.#epochs.leftBehind([entry]);
+    return { isLeftBehind: leftBehind.has(entry) };
+  }
+
+  #leftBehind(): LockstepError {
+    this.#parts.onLeftBehind();
+    return new LockstepError(
+      "UNKNOWN_OUTCOME",
+      "Redis has lost state since it decided this write, or another Redis has taken its place; the store has the write unless it was overtaken.",
+    );
+  }
+
+  /** Unpinned: a reader that looked at the store before the write landed must not fill the cache, whichever it is. */
+  #leftBehindUnsettled(entry: Entry): LockstepError {
+    void this.#settleLate(entry, entry.version);
+    return this.#leftBehind();
   }
 
   /**
@@ -149,6 +212,7 @@ export class CacheFirstDelivery {
     versions: ReadonlyMap<string, Version>,
   ): Promise<ReadonlyMap<string, AckOutcome>> {
     const acks = [...versions].map(([key, version]) => ({ key, version }));
+    for (const { key, version } of acks) this.#parts.ledger.landed(key, version);
     try {
       const outcomes = await this.#parts.cache.acknowledge(acks);
       return new Map(acks.map(({ key }, i) => [key, outcomes[i] as AckOutcome]));
@@ -169,10 +233,10 @@ export class CacheFirstDelivery {
    * Unpinned: the cache must hear of it before the caller does, or a reader could fill what it read of the shadow
    * earlier. A cache that cannot be told leaves the caller with an unknown outcome.
    */
-  async #tell(deadlineMs: number, step: () => Promise<unknown>): Promise<void> {
+  async #tell<T>(deadlineMs: number, step: () => Promise<T>): Promise<T> {
     const { clock } = this.#parts;
     const told = await within(clock, deadlineMs - clock.monotonicMs(), step());
-    if (told.outcome === "done") return;
+    if (told.outcome === "done") return told.value;
     throw new LockstepError(
       "UNKNOWN_OUTCOME",
       "The cache stopped answering before it could be told of the write.",

@@ -2,18 +2,19 @@ import type { Clock } from "../lib/clock.ts";
 import { type Bounded, within } from "../lib/deadline.ts";
 import { type Entry, newerOf } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
+import { earlierLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
-import { type AppliedEntries, applyEntries } from "./apply-around-refusals.ts";
+import { applyEntries } from "./apply-around-refusals.ts";
+import { CALL_MARGIN_MS } from "./call-margin.ts";
+import type { EpochCheck } from "./epoch-check.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
-
-/** How long telling the cache may add to a batch that is already durable, milliseconds. */
-export const TELL_LIMIT_MS = 250;
 
 type ShadowVersions = ReadonlyMap<string, Version>;
 
 export interface DirectSyncParts<Told> {
   readonly store: StorePort;
+  readonly epochs: EpochCheck;
   readonly pool: SyncPool;
   readonly circuit: StoreCircuit;
   readonly clock: Clock;
@@ -38,17 +39,27 @@ export interface Landed<Told> {
   readonly version: Version;
   /** What the cache answered; undefined where it was not to be told, or did not answer. */
   readonly told: Told | undefined;
+  /** Its epoch has passed: the cache that minted it has lost state, or another one has taken its place. */
+  readonly isLeftBehind: boolean;
+}
+
+interface LandedBatch {
+  readonly versions: ShadowVersions;
+  /** Why the store did not take an entry, by key. */
+  readonly refused: ReadonlyMap<string, unknown>;
+  /** By entry: of one key, the cache may have minted an older write before it lost state, and the newest after. */
+  readonly leftBehind: ReadonlySet<Entry>;
 }
 
 interface Batch<Told> {
   /** The newest entry of each key: the shadow would refuse the older ones anyway. */
   readonly newest: Map<string, Entry>;
   readonly entries: Entry[];
+  /** That of the entry which was prepared first. */
+  life: StatementLife;
   /** Ends the wait for company. */
   readonly full: AbortController;
-  readonly outcome: Promise<
-    Bounded<AppliedEntries & { told: ReadonlyMap<string, Told> | undefined }>
-  >;
+  readonly outcome: Promise<Bounded<LandedBatch & { told: ReadonlyMap<string, Told> | undefined }>>;
 }
 
 /**
@@ -65,18 +76,20 @@ export class DirectSync<Told> {
   }
 
   /** Brings an entry into the shadow. `done` means landed, and the cache was told as far as it listened. */
-  async apply(entry: Entry): Promise<Bounded<Landed<Told>>> {
-    const batch = this.#join(entry);
+  async apply(entry: Entry, life: StatementLife): Promise<Bounded<Landed<Told>>> {
+    const batch = this.#join(entry, life);
     const answer = await batch.outcome;
     if (answer.outcome !== "done") return answer;
-    const { versions, refused, told } = answer.value;
+    const { versions, refused, leftBehind, told } = answer.value;
     if (refused.has(entry.key)) return { outcome: "failed", error: refused.get(entry.key) };
     const version = versions.get(entry.key) ?? entry.version;
-    return { outcome: "done", value: { version, told: told?.get(entry.key) } };
+    const isLeftBehind = leftBehind.has(entry);
+    return { outcome: "done", value: { version, told: told?.get(entry.key), isLeftBehind } };
   }
 
-  #join(entry: Entry): Batch<Told> {
-    const batch = this.#open ?? this.#begin();
+  #join(entry: Entry, life: StatementLife): Batch<Told> {
+    const batch = this.#open ?? this.#begin(life);
+    batch.life = earlierLife(batch.life, life);
     batch.entries.push(entry);
     const known = batch.newest.get(entry.key);
     batch.newest.set(entry.key, known === undefined ? entry : newerOf(entry, known));
@@ -84,8 +97,9 @@ export class DirectSync<Told> {
     return batch;
   }
 
-  #begin(): Batch<Told> {
+  #begin(life: StatementLife): Batch<Told> {
     const parts = {
+      life,
       newest: new Map<string, Entry>(),
       entries: [] as Entry[],
       full: new AbortController(),
@@ -104,33 +118,52 @@ export class DirectSync<Told> {
   }
 
   async #send(batch: Batch<Told>): ReturnType<() => Batch<Told>["outcome"]> {
-    const { store, pool, circuit, clock, limitMs, tell, batch: options } = this.#parts;
+    const { pool, circuit, clock, limitMs, tell, batch: options } = this.#parts;
     // With nothing under way there is no company to wait for.
     if (pool.load.active > 0 && options.windowMs > 0)
       await clock.sleep(options.windowMs, batch.full.signal);
     const land = () => {
       // Whoever came while the batch waited for its place goes with it.
       this.#seal(batch);
-      return applyEntries(store, [...batch.newest.values()], "ASYNC_THREAD");
+      return this.#land(batch);
     };
     const landed = await circuit.run(() =>
-      pool.run(land, { limitMs, onLate: ({ versions }) => this.#landedLate(batch, versions) }),
+      pool.run(land, { limitMs, onLate: (late) => this.#landedLate(batch, late) }),
     );
     this.#seal(batch);
     if (landed.outcome !== "done") return landed;
-    const { versions, refused } = landed.value;
+    const versions = versionsToTell(batch, landed.value);
     const told =
-      tell === undefined ? undefined : await within(clock, TELL_LIMIT_MS, tell(versions));
+      tell === undefined || versions.size === 0
+        ? undefined
+        : await within(clock, CALL_MARGIN_MS, tell(versions));
     return {
       outcome: "done",
-      value: { versions, refused, told: told?.outcome === "done" ? told.value : undefined },
+      value: { ...landed.value, told: told?.outcome === "done" ? told.value : undefined },
     };
   }
 
-  #landedLate(batch: Batch<Told>, versions: ShadowVersions): void {
+  /** Durable first, then the look whether the cache that minted the writes is still the one that decides. */
+  async #land({ newest, entries, life }: Batch<Told>): Promise<LandedBatch> {
+    const { store, epochs } = this.#parts;
+    const applied = await applyEntries(store, [...newest.values()], life, "ASYNC_THREAD");
+    return { ...applied, leftBehind: await epochs.leftBehind(entries) };
+  }
+
+  #landedLate(batch: Batch<Told>, { versions }: LandedBatch): void {
     for (const entry of batch.entries) {
       const version = versions.get(entry.key);
       if (version !== undefined) this.#parts.onLate(entry, version);
     }
   }
+}
+
+/** A cache that was left behind is told nothing: it is recovered, or not asked any more. */
+function versionsToTell(
+  { newest }: { readonly newest: ReadonlyMap<string, Entry> },
+  { versions, leftBehind }: LandedBatch,
+): ShadowVersions {
+  if (leftBehind.size === 0) return versions;
+  const isTold = (entry: Entry | undefined) => entry !== undefined && !leftBehind.has(entry);
+  return new Map([...versions].filter(([key]) => isTold(newest.get(key))));
 }

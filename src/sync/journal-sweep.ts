@@ -1,11 +1,13 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { CacheObservation } from "../cache/cache-port.ts";
 import { BatchSizer } from "../lib/batch-sizer.ts";
+import type { Clock } from "../lib/clock.ts";
 import { Flights } from "../lib/flights.ts";
 import { shortHash } from "../model/content-hash.ts";
 import type { Entry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "./acknowledger.ts";
 import { applyEntries, isRefusal } from "./apply-around-refusals.ts";
@@ -30,6 +32,7 @@ export class JournalSweep {
   readonly #store: StorePort;
   readonly #outbox: OutboxPort;
   readonly #acknowledge: Acknowledge;
+  readonly #clock: Clock;
   readonly #batchSize: number;
   /** Writes that the store refuses and for which an event stands now, by key: that event is tried from then on. */
   readonly #handedOver = new Map<string, Version>();
@@ -39,12 +42,14 @@ export class JournalSweep {
     readonly store: StorePort;
     readonly outbox: OutboxPort;
     readonly acknowledge: Acknowledge;
+    readonly clock: Clock;
     readonly batchSize: number;
   }) {
     this.#cache = parts.cache;
     this.#store = parts.store;
     this.#outbox = parts.outbox;
     this.#acknowledge = parts.acknowledge;
+    this.#clock = parts.clock;
     this.#batchSize = parts.batchSize;
   }
 
@@ -76,11 +81,12 @@ export class JournalSweep {
     try {
       while (start < keys.length && !flights.hasFailed) {
         const batch = keys.slice(start, start + sizer.items);
+        const life = beginLife(this.#clock);
         const seen = await this.#cache.observe(batch);
         sizer.saw(batch.length, bytesOf(seen));
         start += batch.length;
         await flights.begin(async () => {
-          const done = await this.#sync(seen);
+          const done = await this.#sync(seen, life);
           synced += done;
         });
       }
@@ -91,25 +97,25 @@ export class JournalSweep {
   }
 
   /** Brings cached writes into the shadow, as far as each can be; returns how many could. */
-  async #sync(seen: readonly CacheObservation[]): Promise<number> {
+  async #sync(seen: readonly CacheObservation[], life: StatementLife): Promise<number> {
     const entries = seen
       .map(entryOf)
       .filter((entry) => entry !== undefined)
       .filter(({ key, version }) => this.#handedOver.get(key) !== version);
     if (entries.length === 0) return 0;
-    const { versions, refused } = await applyEntries(this.#store, entries);
+    const { versions, refused } = await applyEntries(this.#store, entries, life);
     await this.#acknowledge(versions);
-    for (const entry of entries) if (refused.has(entry.key)) await this.#handOver(entry);
+    for (const entry of entries) if (refused.has(entry.key)) await this.#handOver(entry, life);
     return versions.size;
   }
 
   /** What the store refuses becomes an event, so that it is counted, parked and shown like any other. The marker stays. */
-  async #handOver(entry: Entry): Promise<void> {
+  async #handOver(entry: Entry, life: StatementLife): Promise<void> {
     const { key, version } = entry;
     const events = (await this.#outbox.unprocessedOf([key])).get(key) ?? [];
     if (!events.some((event) => event.entry.version >= version)) {
       try {
-        await this.#outbox.append([entry]);
+        await this.#outbox.append([entry], life);
       } catch (error) {
         // Refused there too: it stays in the journal, where verification finds it overdue.
         if (!isRefusal(error)) throw error;

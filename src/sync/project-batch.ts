@@ -1,14 +1,9 @@
-import { type Entry, newerOf } from "../model/entry.ts";
+import { type Entry, newestOfEach } from "../model/entry.ts";
 import type { OutboxEvent } from "../store/outbox-port.ts";
 
 /** The newest entry of each key in a batch: the older ones would be refused by the shadow anyway. */
 export function newestPerKey(events: readonly OutboxEvent[]): readonly Entry[] {
-  const newest = new Map<string, Entry>();
-  for (const { entry } of events) {
-    const known = newest.get(entry.key);
-    newest.set(entry.key, known === undefined ? entry : newerOf(entry, known));
-  }
-  return [...newest.values()];
+  return [...newestOfEach(events.map(({ entry }) => entry)).values()];
 }
 
 /** How long a failed event rests, milliseconds: doubled with each attempt from 1 s up to a minute, spread by up to half. */

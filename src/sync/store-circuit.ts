@@ -1,10 +1,5 @@
-import {
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleType,
-  isBrokenCircuitError,
-} from "cockatiel";
+import { Circuit } from "../lib/circuit.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Bounded } from "../lib/deadline.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 
@@ -14,60 +9,24 @@ const FAILURES_TO_OPEN = 5;
 /** How long the store is left alone before one attempt may try it again, milliseconds. */
 const OPEN_MS = 1000;
 
-export type CircuitName = "closed" | "half-open" | "open";
-
 /**
- * Stops sending to a store that does not answer: while the circuit is open an attempt fails at once instead of after
- * its whole time-out, so a write goes to the journal without delay. After a second one attempt is let through, and its
- * answer closes the circuit.
+ * Stops sending to a store that does not answer, so that a write goes to the journal without delay. An attempt that is
+ * not made fails with STORE_UNAVAILABLE.
  */
-export class StoreCircuit {
-  readonly #policy = circuitBreaker(handleType(Unanswered), {
-    halfOpenAfter: OPEN_MS,
-    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-  });
-
-  get state(): CircuitName {
-    switch (this.#policy.state) {
-      case CircuitState.Closed:
-        return "closed";
-      case CircuitState.HalfOpen:
-        return "half-open";
-      case CircuitState.Open:
-      case CircuitState.Isolated:
-        return "open";
-    }
-  }
-
-  /** Makes the attempt, or fails with STORE_UNAVAILABLE where the circuit is open. */
-  async run<T>(attempt: () => Promise<Bounded<T>>): Promise<Bounded<T>> {
-    // Others would be kept waiting for the one attempt, which may take its whole time-out, before their own began.
-    if (this.state === "half-open") return leftAlone();
-    try {
-      return await this.#policy.execute(async () => {
-        const answer = await attempt();
-        if (isUnanswered(answer)) throw new Unanswered(answer);
-        return answer;
-      });
-    } catch (error) {
-      if (error instanceof Unanswered) return error.answer;
-      if (!isBrokenCircuitError(error)) throw error;
-      return leftAlone();
-    }
+export class StoreCircuit extends Circuit {
+  constructor(clock: Clock) {
+    super({ clock, failuresToOpen: FAILURES_TO_OPEN, openMs: OPEN_MS, isFailure, leftAlone });
   }
 }
 
-function leftAlone(): Bounded<never> {
+function leftAlone(): LockstepError {
   const message =
     "The store has not answered several times in a row and is left alone for a moment.";
-  return {
-    outcome: "failed",
-    error: new LockstepError("STORE_UNAVAILABLE", message, { retryAfterMs: OPEN_MS }),
-  };
+  return new LockstepError("STORE_UNAVAILABLE", message, { retryAfterMs: OPEN_MS });
 }
 
 /** A refusal of the one write is an answer; only silence and a lost connection speak against the store. */
-function isUnanswered(answer: Bounded<unknown>): answer is Bounded<never> {
+function isFailure(answer: Bounded<unknown>): boolean {
   switch (answer.outcome) {
     case "done":
       return false;
@@ -78,14 +37,5 @@ function isUnanswered(answer: Bounded<unknown>): answer is Bounded<never> {
         LockstepError.codeOf(answer.error) === "STORE_UNAVAILABLE" ||
         LockstepError.codeOf(answer.error) === "UNKNOWN_OUTCOME"
       );
-  }
-}
-
-class Unanswered extends Error {
-  readonly answer: Bounded<never>;
-
-  constructor(answer: Bounded<never>) {
-    super("The store did not answer.");
-    this.answer = answer;
   }
 }

@@ -116,7 +116,7 @@ export class Envelope {
       ]);
       return parseResult(tool, result);
     } finally {
-      over.abort();
+      over.abort("settled");
       call.signal?.removeEventListener("abort", stop);
     }
   }

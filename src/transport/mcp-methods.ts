@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRecord } from "../lib/is-record.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { CallReply } from "./call-reply.ts";
 import type { Envelope } from "./envelope.ts";
@@ -95,8 +96,4 @@ function asProtocolError(error: unknown): unknown {
   if (!(error instanceof LockstepError)) return error;
   const { code, message, hint } = error;
   return new ProtocolError("invalidParams", `${message} ${hint}`, { code, hint });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

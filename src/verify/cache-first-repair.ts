@@ -2,6 +2,7 @@ import type { CacheAuthorityPort, CopyGuard } from "../cache/cache-authority-por
 import type { Entry } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "../sync/acknowledger.ts";
 import type { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
@@ -33,29 +34,29 @@ export class CacheFirstRepair implements RepairSteps {
     this.#acknowledge = parts.acknowledge;
   }
 
-  async rewrite(look: Look, command: WriteCommand) {
+  async rewrite(look: Look, command: WriteCommand, life: StatementLife) {
     const guard = await this.#guard(look);
     if (guard === undefined) return { outcome: "moved" } as const;
     const written = await this.#cache.write(command, guard);
     // A repair has neither condition nor idempotency key, so nothing else can stand in its way.
     if (written.outcome !== "written") return { outcome: "moved" } as const;
-    await this.#delivery.deliver(written.entry, written.pinned, "direct");
+    await this.#delivery.deliver(written.entry, written.pinned, "direct", life);
     return { outcome: "done", version: written.entry.version } as const;
   }
 
-  async syncNow({ cache, events }: Look): Promise<StepOutcome> {
+  async syncNow({ cache, events }: Look, life: StatementLife): Promise<StepOutcome> {
     const cached = cache.markerSeq === undefined ? undefined : entryOf(cache);
     const waiting = [...newestPerKey(events), ...(cached === undefined ? [] : [cached])];
     if (waiting.length === 0) return "moved";
-    await this.#acknowledge(await this.#store.applyNewer(waiting, "EVENT_BASED"));
+    await this.#acknowledge(await this.#store.applyNewer(waiting, "EVENT_BASED", life));
     await this.#outbox.markProcessed(events.map((event) => event.id));
     return "done";
   }
 
-  async project({ cache }: Look): Promise<StepOutcome> {
+  async project({ cache }: Look, life: StatementLife): Promise<StepOutcome> {
     const entry = entryOf(cache);
     if (entry === undefined) return "moved";
-    await this.#acknowledge(await this.#store.applyNewer([entry], "EVENT_BASED"));
+    await this.#acknowledge(await this.#store.applyNewer([entry], "EVENT_BASED", life));
     return "done";
   }
 

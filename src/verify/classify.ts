@@ -1,6 +1,6 @@
 import type { CacheObservation } from "../cache/cache-port.ts";
-import { contentHash, shortHash } from "../model/content-hash.ts";
-import { type Entry, isDead, isExpired, type ShadowEntry } from "../model/entry.ts";
+import { shortHash } from "../model/content-hash.ts";
+import { isDead, isExpired, matchesOwnHash, type ShadowEntry } from "../model/entry.ts";
 import { seqOf } from "../model/version.ts";
 import type { OutboxEvent } from "../store/outbox-port.ts";
 
@@ -204,11 +204,6 @@ function sinceMs(
   const shadowSeq = shadow === undefined ? 0 : seqOf(shadow.version) + 1;
   if (markerSeq !== undefined) return Math.max(markerSeq, shadowSeq) / 1000;
   return Math.min(...events.map((event) => seqOf(event.entry.version))) / 1000;
-}
-
-/** A row that someone edited by hand, or a disk changed, no longer matches the hash written with it. A tombstone has nothing to match. */
-export function matchesOwnHash({ value, hash }: Pick<Entry, "value" | "hash">): boolean {
-  return value === null || contentHash(value) === hash;
 }
 
 function verdict(copyClass: CopyClass, cause: string): Verdict {

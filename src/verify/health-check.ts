@@ -18,7 +18,6 @@ export class HealthCheck {
   readonly #intervalMs: number;
   readonly #owner: string;
   readonly #loop: WorkerLoop;
-  #first = true;
 
   constructor(parts: {
     readonly verifier: CacheVerifier;
@@ -33,7 +32,13 @@ export class HealthCheck {
     this.#log = parts.log;
     this.#intervalMs = parts.intervalMs;
     this.#owner = parts.random.hex(8);
-    this.#loop = new WorkerLoop(parts.clock, parts.intervalMs, (signal) => this.#tick(signal));
+    // A check at start-up would slow every short-lived process down.
+    this.#loop = new WorkerLoop(
+      parts.clock,
+      parts.intervalMs,
+      async (signal) => void (await this.run(signal)),
+      "after the interval",
+    );
   }
 
   start(): void {
@@ -74,11 +79,5 @@ export class HealthCheck {
         this.#log.error({ err: error }, "Error during scheduled sync health check");
     }
     return "done";
-  }
-
-  /** The first tick only waits: a check at start-up would slow every short-lived process down. */
-  async #tick(signal: AbortSignal): Promise<void> {
-    if (this.#first) this.#first = false;
-    else await this.run(signal);
   }
 }

@@ -1,8 +1,10 @@
 import type { CacheObservation, CachePort } from "../cache/cache-port.ts";
+import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ShadowEntry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
+import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { classify, isIssue, type Look, type Verdict } from "./classify.ts";
 
@@ -18,7 +20,7 @@ export interface LookerParts {
   readonly clock: Clock;
   readonly syncObjectiveMs: number;
   /** Whether a value that is gone, whose meta has this version, can only have been removed by someone. */
-  readonly provesRemoval: (version: Version) => Promise<boolean>;
+  readonly provesRemoval: (key: string, version: Version) => Promise<boolean>;
   /** Where the cache holds no markers and may drop anything: how long to wait before a third look, milliseconds; 0 = no third look. */
   readonly thirdLookAfterMs: () => number;
   /** Store first: whether a copy may be judged at all, given the row that stands beside it. */
@@ -54,9 +56,11 @@ export class Looker {
     );
   }
 
-  async inspect(key: string): Promise<Inspection> {
+  /** `life` is that of a statement which carries what was seen. */
+  async inspect(key: string): Promise<Inspection & { readonly life: StatementLife }> {
+    const life = beginLife(this.#parts.clock);
     const [inspection] = await this.confirm([await this.#inspectClosely(key)]);
-    return inspection as Inspection;
+    return { ...(inspection as Inspection), life };
   }
 
   async #lookMany(keys: readonly string[]): Promise<readonly Look[]> {
@@ -73,9 +77,9 @@ export class Looker {
     );
   }
 
-  async #provesRemoval({ meta, value }: CacheObservation): Promise<boolean> {
+  async #provesRemoval({ key, meta, value }: CacheObservation): Promise<boolean> {
     if (meta === undefined || meta.tombstone || value !== undefined) return false;
-    return this.#parts.provesRemoval(meta.version);
+    return this.#parts.provesRemoval(key, meta.version);
   }
 
   async #inspectClosely(key: string): Promise<Inspection> {
@@ -104,8 +108,7 @@ export class Looker {
       return inspections;
     await this.#parts.clock.sleep(waitMs);
     const confirmed: Inspection[] = [];
-    for (let start = 0; start < inspections.length; start += LOOKS_AT_ONCE) {
-      const some = inspections.slice(start, start + LOOKS_AT_ONCE);
+    for (const some of chunksOf(inspections, LOOKS_AT_ONCE)) {
       confirmed.push(...(await Promise.all(some.map((before) => this.#lookAgain(before)))));
     }
     return confirmed;

@@ -1,6 +1,6 @@
 import type { CacheObservation } from "../cache/cache-port.ts";
-import { type Entry, isDead, isExpired, newestOf } from "../model/entry.ts";
-import { type CopyClass, type Look, matchesOwnHash } from "./classify.ts";
+import { type Entry, isDead, isExpired, matchesOwnHash, newestOf } from "../model/entry.ts";
+import type { CopyClass, Look } from "./classify.ts";
 
 export type RepairStrategy = "auto" | "cache" | "store" | "newest";
 

@@ -4,6 +4,7 @@ import { isDead, type ShadowEntry } from "../model/entry.ts";
 import { checkKey } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { WriteCommand } from "../model/write-command.ts";
+import type { StatementLife } from "../store/statement-life.ts";
 import type { CopyClass, Look } from "./classify.ts";
 import type { Looker } from "./looker.ts";
 import { planRepair, type RepairAction, type RepairStrategy, storedEntry } from "./plan-repair.ts";
@@ -48,13 +49,13 @@ export class Repairer {
     { strategy, dryRun }: { readonly strategy: RepairStrategy; readonly dryRun: boolean },
   ): Promise<RepairReport> {
     checkKey(key, this.#keyMaxBytes);
-    const { look, verdict } = await this.#looker.inspect(key);
+    const { look, verdict, life } = await this.#looker.inspect(key);
     const { action, why } = planRepair(look, verdict.copyClass, strategy);
     const before = { copyClass: verdict.copyClass, cached: look.cache, shadow: look.shadow };
     const report = { key, action, cause: why ?? verdict.cause, before, undo: undoOf(look, action) };
     if (dryRun) return { ...report, after: null };
 
-    if ((await this.#step(look, action)) === "moved") {
+    if ((await this.#step(look, action, life)) === "moved") {
       throw new LockstepError(
         "KEY_IN_MOTION",
         `The key ${JSON.stringify(key)} changed before it could be repaired.`,
@@ -67,21 +68,21 @@ export class Repairer {
     };
   }
 
-  async #step(look: Look, action: RepairAction): Promise<StepOutcome> {
+  async #step(look: Look, action: RepairAction, life: StatementLife): Promise<StepOutcome> {
     const { shadow } = look;
     switch (action) {
       case "none":
         return "done";
       case "sync_now":
-        return this.#steps.syncNow(look);
+        return this.#steps.syncNow(look, life);
       case "follow_cache":
-        return (await this.#steps.rewrite(look, cachedCommand(look))).outcome;
+        return (await this.#steps.rewrite(look, cachedCommand(look), life)).outcome;
       case "follow_store":
-        return (await this.#steps.rewrite(look, storedCommand(look))).outcome;
+        return (await this.#steps.rewrite(look, storedCommand(look), life)).outcome;
       case "remove":
-        return (await this.#steps.rewrite(look, removal(look))).outcome;
+        return (await this.#steps.rewrite(look, removal(look), life)).outcome;
       case "project":
-        return this.#steps.project(look);
+        return this.#steps.project(look, life);
       case "drop_copy":
         return this.#steps.dropCopy(look);
       case "drop_marker":

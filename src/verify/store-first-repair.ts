@@ -1,8 +1,9 @@
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
-import { keepCopy } from "../kv/keep-copy.ts";
+import { keepCopy, keepLoaded } from "../kv/keep-copy.ts";
 import { newestOf } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
+import type { StatementLife } from "../store/statement-life.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { newestPerKey } from "../sync/project-batch.ts";
@@ -43,9 +44,9 @@ export class StoreFirstRepair implements RepairSteps {
     return { outcome: "done", version: written.entry.version } as const;
   }
 
-  async syncNow({ events }: Look): Promise<StepOutcome> {
+  async syncNow({ events }: Look, life: StatementLife): Promise<StepOutcome> {
     if (events.length === 0) return "moved";
-    await this.#store.applyNewer(newestPerKey(events), "EVENT_BASED");
+    await this.#store.applyNewer(newestPerKey(events), "EVENT_BASED", life);
     await this.#outbox.markProcessed(events.map((event) => event.id));
     return "done";
   }
@@ -85,7 +86,7 @@ export class StoreFirstRepair implements RepairSteps {
 
   async warm({ cache }: Look): Promise<StepOutcome> {
     const current = await this.#authority.current(cache.key, (loaded, stamp) =>
-      keepCopy(this.#cache, cache.key, loaded, stamp),
+      keepLoaded(this.#cache, cache.key, loaded, stamp),
     );
     return current === undefined ? "moved" : "done";
   }

@@ -7,9 +7,11 @@ import { describeFilling } from "./cache-authority/fill-claims.ts";
 import { describeGuardedWriting } from "./cache-authority/guard-claims.ts";
 import { type OpenCacheAuthorityHarness, openedForEach } from "./cache-authority/harness.ts";
 import { describeLooking } from "./cache-authority/looking-claims.ts";
+import { describeMeasure } from "./cache-authority/measure-claims.ts";
 import { describeOtherTypes } from "./cache-authority/other-type-claims.ts";
 import { describePending } from "./cache-authority/pending-claims.ts";
 import { describePolicy } from "./cache-authority/policy-claims.ts";
+import { describeRecovering } from "./cache-authority/recovery-claims.ts";
 import { describeSettling } from "./cache-authority/settle-claims.ts";
 import { describeStamping } from "./cache-authority/stamp-claims.ts";
 import { describeTerms } from "./cache-authority/term-claims.ts";
@@ -30,6 +32,7 @@ export function describeCacheAuthorityContract(
     describeGuardedWriting(openHarness);
     describeTerms(openHarness);
     describeAcknowledging(openHarness);
+    describeMeasure(openHarness);
     describePending(openHarness);
     describeSettling(openHarness);
     describeFilling(openHarness);
@@ -37,6 +40,7 @@ export function describeCacheAuthorityContract(
     describeDropping(openHarness);
     describeLooking(openHarness);
     describeOtherTypes(openHarness);
+    describeRecovering(openHarness);
     describeAnyOrder(openHarness);
 
     describe("once it is closed", () => {

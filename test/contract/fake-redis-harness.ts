@@ -2,6 +2,7 @@ import { bucketOf } from "../../src/model/bucket.ts";
 import { FakeRedis } from "../support/fake-redis.ts";
 import { FakeRedisCache } from "../support/fake-redis-cache.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import {
   type CacheAuthorityHarness,
@@ -23,18 +24,20 @@ export async function openFakeRedisHarness({
   const clock = new ManualClock({ nowMs: WRITTEN_MS + DAY_MS });
   const random = new SeededRandom(1);
   const redis = new FakeRedis({ clock, maxmemoryPolicy });
-  const open = () =>
-    new FakeRedisCache(redis, {
+  const open = ({ recovers } = { recovers: true }) => {
+    const cache = new FakeRedisCache(redis, {
       random,
       graceMs: GRACE_MS,
       ...(residencyMs === undefined ? {} : { residencyMs }),
     });
+    return recovers ? recoveringAtOnce(cache) : cache;
+  };
   const cache = open();
   await cache.bindStore(STORE_ID);
   return {
     cache,
     raw: rawCache(redis),
-    openAnother: async () => open(),
+    openAnother: async (options) => open(options),
     nowMs: async () => clock.nowMs(),
     elapse: (ms) => clock.advance(ms),
     close: async () => undefined,
@@ -52,8 +55,7 @@ function rawCache(redis: FakeRedis): RawCache {
     putOther: async (key, type) => redis.putOther(key, type),
     contentsOf: async (key) => structuredClone(redis.value(key)),
     forgetMeta: async (key) => void redis.metas.delete(key),
-    // A meta that nobody can read counts as absent, and this server keeps none that cannot be read.
-    spoilMeta: async (key) => void redis.metas.delete(key),
+    spoilMeta: async (key) => void redis.metas.set(key, { meta: undefined, expiresAtMs: null }),
     endLease: async (key) => void redis.leases.delete(key),
     setLastSeq: async (key, seq) => {
       redis.states.get(bucketOf(key))!.seq = seq;
@@ -62,5 +64,11 @@ function rawCache(redis: FakeRedis): RawCache {
       redis.maxmemoryPolicy = maxmemoryPolicy;
     },
     lose: async () => redis.flush(),
+    restart: async () => redis.restart(),
+    asideOf: async (key) => {
+      const held = redis.aside.get(key);
+      if (held === undefined) return undefined;
+      return { text: held.bytes.toString(), ttlMs: (held.expiresAtMs ?? 0) - redis.nowMs() };
+    },
   };
 }

@@ -8,8 +8,11 @@ import { openMongo } from "../../src/store/drivers/mongodb/open-mongo.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import type { MongoServers } from "../support/servers/mongo-servers.ts";
 import { startMongo } from "../support/servers/start-mongo.ts";
+import { describeBucketStatesContract } from "./bucket-states-contract.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
+import { describePurgeContract } from "./purge-contract.ts";
 import { describeSettingsContract } from "./settings-contract.ts";
+import { describeStatementLifeContract } from "./statement-life-contract.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
 import type { StoreHarness } from "./store-harness.ts";
@@ -85,6 +88,9 @@ for (const { name, replicaSet } of kinds) {
     describeStoreContract(name, openHarness);
     describeOutboxContract(name, openHarness);
     describeSettingsContract(name, openHarness);
+    describeBucketStatesContract(name, openHarness);
+    describePurgeContract(name, openHarness);
+    describeStatementLifeContract(name, openHarness);
     describeStoreAuthorityContract(name, openHarness, { eventPath: false, changeStamp: false });
   });
 }

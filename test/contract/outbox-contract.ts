@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { BUCKETS, bucketOf } from "../../src/model/bucket.ts";
 import type { OutboxEvent, OutboxPort } from "../../src/store/outbox-port.ts";
 import { closedAfterEach } from "./closed-after-each.ts";
 import {
@@ -10,13 +11,13 @@ import {
   versionNo,
   WRITTEN_MS,
 } from "./entries.ts";
-import type { OpenStoreHarness } from "./store-harness.ts";
+import type { OpenShadowHarness } from "./store-harness.ts";
 
 /** Longer than any test takes, on a server too. */
 const LONG_MS = 60_000;
 
 /** Every sentence of outbox-port.ts, as a claim about one driver. */
-export function describeOutboxContract(name: string, openHarness: OpenStoreHarness): void {
+export function describeOutboxContract(name: string, openHarness: OpenShadowHarness): void {
   describe(`${name} as an outbox`, () => {
     const open = closedAfterEach(openHarness);
 
@@ -252,6 +253,16 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
         }
       });
 
+      it("counts one attempt where an id is named twice", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const [claimed] = await claimAll(outbox);
+
+        await outbox.release([claimed!.id, claimed!.id], 0);
+
+        expect(await claimAll(outbox)).toEqual([{ ...claimed, attempts: 1 }]);
+      });
+
       it("ignores processed and unknown events", async () => {
         const { outbox } = await open();
         await outbox.append([entryOf()]);
@@ -465,6 +476,69 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
       });
     });
 
+    describe("unprocessedIn", () => {
+      it("gives the events of one bucket page by page, in the order in which they were appended", async () => {
+        const { outbox } = await open();
+        const numbers = [5, 3, 4, 1, 2];
+        for (const number of numbers) {
+          await outbox.append([
+            entryOf({ key: `{in}${number % 2}`, version: versionNo(number) }),
+            entryOf({ key: "elsewhere", version: versionNo(number) }),
+          ]);
+        }
+        expect(bucketOf("elsewhere")).not.toBe(bucketOf("{in}"));
+
+        for (const limit of [1, 2, 5, 100]) {
+          const pages = await pagesIn(outbox, bucketOf("{in}"), limit);
+
+          expect(versionsOf(pages.flat())).toEqual(numbers.map((number) => versionNo(number)));
+          expect(pages.every((page) => page.length <= limit)).toBe(true);
+        }
+        expect((await pagesIn(outbox, bucketOf("elsewhere"), 2)).flat()).toHaveLength(5);
+      });
+
+      it("gives claimed and parked ones too, as they are, and none that are processed", async () => {
+        const { outbox } = await open();
+        for (const no of [1, 2, 3, 4]) await outbox.append([entryOf({ version: versionNo(no) })]);
+        const [first, second, third] = await outbox.claim({
+          owner: "one",
+          limit: 3,
+          leaseMs: LONG_MS,
+        });
+        await outbox.park([first!.id], "refused");
+        await outbox.markProcessed([second!.id]);
+
+        const [page] = await pagesIn(outbox, bucketOf("user:1"), 10);
+
+        expect(versionsOf(page!)).toEqual([1, 3, 4].map((number) => versionNo(number)));
+        expect(page![0]).toEqual({ ...first, attempts: 1, dead: true });
+        expect(page![1]).toEqual(third);
+      });
+
+      it("goes on after events that have been processed between two pages", async () => {
+        const { outbox } = await open();
+        for (const no of [1, 2, 3, 4]) await outbox.append([entryOf({ version: versionNo(no) })]);
+        const bucket = bucketOf("user:1");
+        const page = await outbox.unprocessedIn({ bucket, limit: 2 });
+        await outbox.markProcessed(page.events.map(({ id }) => id));
+
+        const next = await outbox.unprocessedIn({ bucket, limit: 2, cursor: page.cursor! });
+
+        expect(versionsOf(next.events)).toEqual([versionNo(3), versionNo(4)]);
+      });
+
+      it("ends at once in a bucket without any", async () => {
+        const { outbox } = await open();
+        await outbox.append([entryOf()]);
+        const bucket = (bucketOf("user:1") + 1) % BUCKETS;
+
+        expect(await outbox.unprocessedIn({ bucket, limit: 10 })).toEqual({
+          events: [],
+          cursor: undefined,
+        });
+      });
+    });
+
     it("counts unprocessed events, claimed ones too", async () => {
       const { outbox } = await open();
       await outbox.append([1, 2, 3].map((number) => entryOf({ version: versionNo(number) })));
@@ -489,6 +563,7 @@ export function describeOutboxContract(name: string, openHarness: OpenStoreHarne
         () => outbox.countDead(),
         () => outbox.replay({ limit: 1 }),
         () => outbox.unprocessedOf(["user:1"]),
+        () => outbox.unprocessedIn({ bucket: 0, limit: 1 }),
         () => outbox.countUnprocessed(),
       ];
       for (const call of calls) {
@@ -512,4 +587,19 @@ function versionsOf(events: readonly OutboxEvent[]): readonly string[] {
 
 function byVersion(left: OutboxEvent["entry"], right: OutboxEvent["entry"]): number {
   return left.version < right.version ? -1 : 1;
+}
+
+async function pagesIn(outbox: OutboxPort, bucket: number, limit: number) {
+  const pages: (readonly OutboxEvent[])[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await outbox.unprocessedIn({
+      bucket,
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    pages.push(page.events);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return pages;
 }

@@ -2,11 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
-import { leaseKey, metaKey, stateKey } from "../../src/cache/drivers/redis/redis-keys.ts";
+import { asideKey, leaseKey, metaKey, stateKey } from "../../src/cache/drivers/redis/redis-keys.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
+import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import type { RedisServer } from "../support/servers/start-redis.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import {
   type CacheAuthorityHarness,
   type CacheAuthorityOptions,
@@ -25,16 +27,27 @@ export interface RedisHarness extends CacheAuthorityHarness {
 /** A cache on this server, as a process would open it. */
 export function openCache(
   url: string,
-  options: Pick<CacheAuthorityOptions, "residencyMs"> & { readonly commandTimeoutMs?: number } = {},
+  {
+    residencyMs,
+    commandTimeoutMs = 5000,
+    isShortOfRoom = () => false,
+    recovers = true,
+  }: Pick<CacheAuthorityOptions, "residencyMs"> & {
+    readonly commandTimeoutMs?: number;
+    readonly isShortOfRoom?: () => boolean;
+    readonly recovers?: boolean;
+  } = {},
 ): RedisCache {
-  return openRedis({
+  const cache = openRedis({
     url,
-    commandTimeoutMs: options.commandTimeoutMs ?? 5000,
-    residencyMs: options.residencyMs,
+    commandTimeoutMs,
+    residencyMs,
+    isShortOfRoom,
     graceMs: GRACE_MS,
     random: systemRandom,
     log: silentLog,
   });
+  return recovers ? recoveringAtOnce(cache) : cache;
 }
 
 /** The server emptied, with defaults, and a cache that is bound to {@link STORE_ID}. */
@@ -43,22 +56,32 @@ export async function openRedisHarness(
   options: CacheAuthorityOptions = {},
 ): Promise<RedisHarness> {
   const client = new Redis(server.url);
+  client.on("error", () => undefined);
   await client.flushall();
-  await client.config("SET", "maxmemory", "0");
-  await client.config("SET", "maxmemory-policy", options.maxmemoryPolicy ?? "noeviction");
+  const configure = async () => {
+    await client.config("SET", "maxmemory", "0");
+    await client.config("SET", "maxmemory-policy", options.maxmemoryPolicy ?? "noeviction");
+  };
+  await configure();
   const opened: RedisCache[] = [];
-  const open = () => {
-    const cache = openCache(server.url, options);
+  const open = ({ recovers } = { recovers: true }) => {
+    const cache = openCache(server.url, { ...options, recovers });
     opened.push(cache);
     return cache;
+  };
+  const restart = async () => {
+    await client.save();
+    await server.restart();
+    await configure();
+    for (const one of opened) await waitUntil(() => one.ping().then(() => true));
   };
   const cache = open();
   await cache.bindStore(STORE_ID);
   return {
     cache,
     client,
-    raw: rawCache(client),
-    openAnother: async () => open(),
+    raw: { ...rawCache(client), restart },
+    openAnother: async (how) => open(how),
     nowMs: async () => {
       const [seconds, micros] = await client.time();
       return Math.floor((Number(seconds) * 1_000_000 + Number(micros)) / 1000);
@@ -72,7 +95,7 @@ export async function openRedisHarness(
   };
 }
 
-function rawCache(client: Redis): RawCache {
+function rawCache(client: Redis): Omit<RawCache, "restart"> {
   return {
     get: (key) => client.getBuffer(key),
     set: async (key, bytes, life) => {
@@ -111,6 +134,10 @@ function rawCache(client: Redis): RawCache {
     lose: async () => {
       await client.flushall();
       await client.script("FLUSH");
+    },
+    asideOf: async (key) => {
+      const text = await client.get(asideKey(key));
+      return text === null ? undefined : { text, ttlMs: await client.pttl(asideKey(key)) };
     },
   };
 }

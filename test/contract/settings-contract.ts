@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { closedAfterEach } from "./closed-after-each.ts";
 import { WRITTEN_MS } from "./entries.ts";
-import type { OpenStoreHarness } from "./store-harness.ts";
+import type { OpenShadowHarness } from "./store-harness.ts";
 
 /** Every sentence of settings-port.ts, as a claim about one driver. */
-export function describeSettingsContract(name: string, openHarness: OpenStoreHarness): void {
+export function describeSettingsContract(name: string, openHarness: OpenShadowHarness): void {
   describe(`${name} as a keeper of settings`, () => {
     const open = closedAfterEach(openHarness);
     const made = { atMs: WRITTEN_MS, by: "one" };

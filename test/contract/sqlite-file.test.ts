@@ -90,38 +90,46 @@ describe("The SQLite file", () => {
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
-  it("brings a file of an earlier layout to the newest, with what it holds", async () => {
-    const columnsOf = (database: SqliteDatabase) =>
-      ["outbox", "kvshadow"].map((table) =>
-        database
-          .query<{ name: string }>(`PRAGMA table_info(${table})`)
-          .all()
-          .map(({ name }) => name)
-          .toSorted(),
-      );
-    const made = await open();
-    const newest = columnsOf(made);
-    made.close();
-    await inShell(`
+  it.each([1, 2])(
+    "brings a file of layout %i to the newest, with what it holds",
+    async (layout) => {
+      const columnsOf = (database: SqliteDatabase) =>
+        ["outbox", "kvshadow", "bucket_states"].map((table) =>
+          database
+            .query<{ name: string }>(`PRAGMA table_info(${table})`)
+            .all()
+            .map(({ name }) => name)
+            .toSorted(),
+        );
+      const made = await open();
+      const newest = columnsOf(made);
+      made.close();
+      const toFirst = `
       DROP INDEX outbox_dead;
       ALTER TABLE outbox DROP COLUMN cause;
       ALTER TABLE outbox DROP COLUMN dead_at;
       ALTER TABLE outbox DROP COLUMN idempotency;
       ALTER TABLE kvshadow DROP COLUMN idempotency;
+    `;
+      await inShell(`
+      DROP TABLE bucket_states;
+      DROP INDEX outbox_bucket_version;
+      ${layout === 1 ? toFirst : ""}
       UPDATE state SET value = 17 WHERE name = 'last_seq';
-      PRAGMA user_version = 1;
+      PRAGMA user_version = ${layout};
     `);
 
-    const database = await open();
-    const columns = columnsOf(database);
-    const lastSeq = database.query("SELECT value FROM state WHERE name = 'last_seq'").one();
-    const version = database.query("PRAGMA user_version").one();
-    database.close();
+      const database = await open();
+      const columns = columnsOf(database);
+      const lastSeq = database.query("SELECT value FROM state WHERE name = 'last_seq'").one();
+      const version = database.query("PRAGMA user_version").one();
+      database.close();
 
-    expect(columns).toEqual(newest);
-    expect(lastSeq).toEqual({ value: 17 });
-    expect(version).toEqual({ user_version: SCHEMA_VERSION });
-  });
+      expect(columns).toEqual(newest);
+      expect(lastSeq).toEqual({ value: 17 });
+      expect(version).toEqual({ user_version: SCHEMA_VERSION });
+    },
+  );
 
   it.each([
     ["tables", "CREATE TABLE notes (text TEXT)"],
@@ -149,6 +157,17 @@ describe("The SQLite file", () => {
     writeFileSync(dirname(file), "a file where the folder should be");
 
     await expect(open()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+
+  it("is CONFIG_INVALID where no folder can ever be made, and says so at once", async () => {
+    // Linux says of what is missing under /proc that it does not exist, even to those who would make it.
+    file = "/proc/lockstep-test/state/lockstep.db";
+
+    await expect(open()).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining(file),
+      hint: expect.stringContaining("LOCKSTEP_SQLITE_FILE"),
+    });
   });
 
   it("is CONFIG_INVALID where a folder stands in its place", async () => {

@@ -1,18 +1,24 @@
 import { describe, expect, it } from "@jest/globals";
 import type { SqliteConnection } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
+import { describeBucketStatesContract } from "./bucket-states-contract.ts";
 import { closedAfterEach } from "./closed-after-each.ts";
-import { setOf } from "./commands.ts";
+import { ifAbsent, setOf, withId } from "./commands.ts";
 import { entryOf, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
+import { describePurgeContract } from "./purge-contract.ts";
 import { describeSettingsContract } from "./settings-contract.ts";
 import { GRACE_MS, LOCK_WAIT_MS, openSqliteHarness, RETENTION_MS } from "./sqlite-harness.ts";
+import { describeStatementLifeContract } from "./statement-life-contract.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
 
 describeStoreContract("SQLite", openSqliteHarness);
 describeOutboxContract("SQLite", openSqliteHarness);
 describeSettingsContract("SQLite", openSqliteHarness);
+describeBucketStatesContract("SQLite", openSqliteHarness);
+describePurgeContract("SQLite", openSqliteHarness);
+describeStatementLifeContract("SQLite", openSqliteHarness);
 describeStoreAuthorityContract("SQLite", openSqliteHarness, { eventPath: true, changeStamp: true });
 
 describe("SQLite, beyond the ports", () => {
@@ -152,19 +158,123 @@ describe("SQLite, beyond the ports", () => {
   });
 
   describe("one turn", () => {
-    it("commits and runs onCommitted before write returns its promise", async () => {
-      const { authority, shell } = await open();
-      let rowsAtCommit: unknown;
+    it("commits all writes that came in it together, and only then runs the first onCommitted", async () => {
+      const { authority, outbox, store, shell } = await open();
+      const seen: unknown[] = [];
+      const look = () => {
+        seen.push([countOf(shell, "kvshadow"), countOf(shell, "outbox")]);
+      };
 
-      const write = authority.write(setOf(), {
-        to: "shadow",
-        onCommitted: () => {
-          rowsAtCommit = countOf(shell, "kvshadow");
-        },
+      await Promise.all([
+        authority.write(setOf({ key: "a" }), { to: "shadow", onCommitted: look }),
+        authority.write(setOf({ key: "b" }), { to: "outbox", onCommitted: look }),
+        outbox.append([entryOf({ key: "c" })]),
+        store.applyNewer([entryOf({ key: "d" })], "EVENT_BASED"),
+      ]);
+
+      expect(seen).toEqual([
+        [2, 2],
+        [2, 2],
+      ]);
+    });
+
+    it("replaces every copy before anyone can look", async () => {
+      const { authority } = await open();
+      const held: string[] = [];
+      const seen: string[][] = [];
+      const keys = ["a", "b", "c"];
+
+      await Promise.all(
+        keys.map(async (key) => {
+          const onCommitted = () => void held.push(key);
+          await authority.write(setOf({ key }), { to: "shadow", onCommitted });
+          seen.push([...held]);
+        }),
+      );
+
+      expect(seen).toEqual([keys, keys, keys]);
+    });
+
+    it("judges each write on what those before it wrote, and answers each by itself", async () => {
+      const { authority, store } = await open();
+      const to = "shadow";
+      const judged = withId("id", setOf({ key: "b" }));
+
+      const [first, conflict, moved, once, again, reused, last] = await Promise.all([
+        authority.write(ifAbsent(setOf({ value: "first" })), { to }),
+        authority.write(ifAbsent(setOf({ value: "second" })), { to }),
+        authority.write(setOf({ value: "third" }), { to, guard: { version: null } }),
+        authority.write(judged, { to }),
+        authority.write(judged, { to }),
+        authority.write(withId("id", setOf({ key: "b", value: "other" })), { to }),
+        authority.write(setOf({ key: "c" }), { to }),
+      ]);
+
+      const version = (await store.get("user:1"))?.version;
+      expect(first).toMatchObject({ outcome: "written", entry: { version } });
+      expect(conflict).toMatchObject({ outcome: "conflict", standing: { version } });
+      expect(moved).toEqual({ outcome: "moved", version });
+      if (once.outcome !== "written" || last.outcome !== "written") throw new Error("Refused.");
+      expect(again).toMatchObject({ outcome: "repeated", version: once.entry.version });
+      expect(reused).toEqual({ outcome: "reused" });
+      expect(last.entry.version > once.entry.version).toBe(true);
+      expect((await store.get("user:1"))?.value).toBe("first");
+      expect(await store.countRows()).toBe(3);
+    });
+
+    it.each(["ABORT", "ROLLBACK"])(
+      "keeps the writes beside one that the store refuses (%s), each told once",
+      async (kind) => {
+        const { authority, outbox, store, shell } = await open();
+        refuse(shell, kind);
+        const told: string[] = [];
+        const keys = ["a", "bad", "b", "bad", "c"];
+
+        const answers = await Promise.allSettled(
+          keys.map((key) =>
+            authority.write(setOf({ key }), {
+              to: "shadow",
+              onCommitted: () => void told.push(key),
+            }),
+          ),
+        );
+
+        const written = { status: "fulfilled", value: { outcome: "written" } };
+        const refused = { status: "rejected", reason: { code: "DOCUMENT_REFUSED" } };
+        expect(answers).toMatchObject([written, refused, written, refused, written]);
+        expect(told).toEqual(["a", "b", "c"]);
+        expect(await store.countRows()).toBe(3);
+        await outbox.append([entryOf()]);
+        expect(await outbox.countUnprocessed()).toBe(1);
+      },
+    );
+
+    it("takes as many as come", async () => {
+      const { authority, store } = await open();
+
+      const answers = await Promise.all(
+        Array.from({ length: 300 }, (_, at) =>
+          authority.write(setOf({ key: `key ${at}` }), { to: "shadow" }),
+        ),
+      );
+
+      const versions = answers.map((one) => (one.outcome === "written" ? one.entry.version : ""));
+      expect(versions).toEqual(versions.toSorted());
+      expect(new Set(versions).size).toBe(300);
+      expect(await store.countRows()).toBe(300);
+    });
+
+    it("is not waited for when the file is closed: what had come is written", async () => {
+      const { authority, store, shell } = await open();
+      const write = authority.write(setOf(), { to: "shadow" });
+
+      await store.close();
+
+      expect(await write).toMatchObject({ outcome: "written" });
+      expect(countOf(shell, "kvshadow")).toBe(1);
+      await expect(authority.write(setOf(), { to: "shadow" })).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
       });
-
-      expect(rowsAtCommit).toBe(1);
-      await write;
     });
 
     it("reads and runs onLoaded before current returns its promise", async () => {
@@ -238,8 +348,7 @@ describe("SQLite, beyond the ports", () => {
       "writes nothing of a call in which one row fails (%s), and works on",
       async (kind) => {
         const { store, shell } = await open();
-        shell.exec(`CREATE TRIGGER refuse BEFORE INSERT ON kvshadow
-          WHEN NEW.key = x'626164' BEGIN SELECT RAISE(${kind}, 'refused'); END`);
+        refuse(shell, kind);
 
         const call = store.applyNewer(
           ["good", "bad"].map((key) => entryOf({ key })),
@@ -276,8 +385,35 @@ describe("SQLite, beyond the ports", () => {
       shell.exec("DROP TRIGGER orphan");
       await authority.write(setOf(), { to: "shadow" });
     });
+
+    it("fails all writes of a commit that fails, each with its own code, and what was refused as it was", async () => {
+      const { authority, outbox, store, shell } = await open();
+      failAtCommit(shell);
+      refuse(shell, "ABORT");
+      const to = "shadow";
+
+      const answers = await Promise.allSettled([
+        authority.write(setOf(), { to }),
+        authority.write(ifAbsent(setOf()), { to }),
+        authority.write(setOf({ key: "bad" }), { to }),
+        outbox.append([entryOf()]),
+      ]);
+
+      expect(answers).toMatchObject(
+        ["UNKNOWN_OUTCOME", "UNKNOWN_OUTCOME", "DOCUMENT_REFUSED", "STORE_UNAVAILABLE"].map(
+          (code) => ({ status: "rejected", reason: { code } }),
+        ),
+      );
+      expect(await store.countRows()).toBe(0);
+      expect(await outbox.countUnprocessed()).toBe(0);
+    });
   });
 });
+
+function refuse(shell: SqliteConnection, kind: string): void {
+  shell.exec(`CREATE TRIGGER refuse BEFORE INSERT ON kvshadow
+    WHEN NEW.key = x'626164' BEGIN SELECT RAISE(${kind}, 'refused'); END`);
+}
 
 /** A foreign key that is only checked at the end makes a COMMIT fail, as a full disk would. */
 function failAtCommit(shell: SqliteConnection): void {

@@ -56,6 +56,16 @@ export function describeStoreTerms(openHarness: OpenStoreHarness): void {
       expect(passed.outcome).toBe("written");
     });
 
+    it("is not asked, nor the idempotency key, where the guard has failed", async () => {
+      const { authority } = await open();
+      const first = await written(authority, withId("call", setOf()));
+      const command = ifVersion(formatVersion(FIRST_EPOCH, 1), withId("call", deleteOf()));
+
+      const told = await authority.write(command, { to: "shadow", guard: { version: null } });
+
+      expect(told).toEqual({ outcome: "moved", version: first.version });
+    });
+
     it("loses no step of a counter that two connections count up at once", async () => {
       const { authority, openAnother } = await open();
       const authorities = [authority, (await openAnother()).authority];

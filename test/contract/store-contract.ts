@@ -14,10 +14,10 @@ import {
   versionNo,
   WRITTEN_MS,
 } from "./entries.ts";
-import type { OpenStoreHarness } from "./store-harness.ts";
+import type { OpenShadowHarness } from "./store-harness.ts";
 
 /** Every sentence of store-port.ts, as a claim about one driver. */
-export function describeStoreContract(name: string, openHarness: OpenStoreHarness): void {
+export function describeStoreContract(name: string, openHarness: OpenShadowHarness): void {
   describe(`${name} as a store`, () => {
     const open = closedAfterEach(openHarness);
 
@@ -190,6 +190,23 @@ export function describeStoreContract(name: string, openHarness: OpenStoreHarnes
         expect(await store.get("user:1")).toMatchObject({
           version: versionNo(6),
           idempotency: [recordNo(3), recordNo(5)],
+        });
+      });
+
+      it("keeps the records of an older entry of the same batch, also where the newer comes first", async () => {
+        const { store } = await open();
+
+        await store.applyNewer(
+          [
+            entryOf({ version: versionNo(2) }),
+            entryOf({ version: versionNo(1), idempotency: [recordNo(1)] }),
+          ],
+          "EVENT_BASED",
+        );
+
+        expect(await store.get("user:1")).toMatchObject({
+          version: versionNo(2),
+          idempotency: [recordNo(1)],
         });
       });
 

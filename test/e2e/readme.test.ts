@@ -60,17 +60,17 @@ describe("the README", () => {
     expect(named.filter((name) => !known.includes(`| \`${name}\` |`))).toEqual([]);
   });
 
-  it("needs four words of the glossary, and explains these", () => {
+  it("needs five words of the glossary, and explains these", () => {
     const glossary = wordsOfTable(
       sectionOf(readRepositoryFile("docs/ARCHITECTURE.md"), "Glossary"),
     );
-    const fourWords = ["cache", "store", "shadow", "outbox"];
+    const fiveWords = ["cache", "store", "shadow", "outbox", "journal"];
     // These mean here what everybody takes them to mean.
-    const known = [...fourWords, "repair", "version"];
+    const known = [...fiveWords, "repair", "version"];
 
     const needed = glossary.filter((word) => new RegExp(`\\b${word}e?[ds]?\\b`, "i").test(readme));
 
-    expect(wordsOfTable(sectionOf(readme, "Four words"))).toEqual(fourWords);
+    expect(wordsOfTable(sectionOf(readme, "Five words"))).toEqual(fiveWords);
     expect(needed.filter((word) => !known.includes(word))).toEqual([]);
   });
 });

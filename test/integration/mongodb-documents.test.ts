@@ -68,6 +68,7 @@ describeWith(["mongodb"], "what people find in MongoDB", () => {
     ]);
     expect(await indexesOf("outbox")).toEqual([
       { key: { _id: 1 } },
+      { key: { "payload.bucket": 1, "payload.version": 1 } },
       { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
       { key: { processed: 1, ts: 1 } },
       { key: { processedAt: 1 }, expireAfterSeconds: DAY_MS / 1000 },

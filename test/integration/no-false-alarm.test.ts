@@ -82,6 +82,9 @@ describeWith(
 
         expect(alarms).toEqual([]);
         expect(contradictions(history)).toEqual([]);
+        // Where Redis may evict the state of a bucket too, a write that is under way then is not known to have happened.
+        const unknown = history.filter(({ op }) => op === "unknown").length;
+        expect(unknown === 0 || policy === "allkeys-lru").toBe(true);
         expect((await evictedKeys(redis.url)) > 0).toBe(evicts);
         const quiet = await waitUntil(
           async () => {

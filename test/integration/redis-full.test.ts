@@ -1,15 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { CacheFill } from "../../src/cache/cache-authority-port.ts";
+import { pendingKey } from "../../src/cache/drivers/redis/redis-keys.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
 import type { Entry } from "../../src/model/entry.ts";
 import type { LockstepError } from "../../src/model/lockstep-error.ts";
-import { observeOne, openedForEach, stateOf } from "../contract/cache-authority/harness.ts";
+import {
+  observeOne,
+  openedForEach,
+  STORE_ID,
+  stateOf,
+} from "../contract/cache-authority/harness.ts";
 import { later, leaseOf, writeClean, writeEntry } from "../contract/cache-authority/steps.ts";
 import { deleteOf, setOf } from "../contract/commands.ts";
 import { entryOf } from "../contract/entries.ts";
-import { openRedisHarness, type RedisHarness } from "../contract/redis-harness.ts";
+import { openCache, openRedisHarness, type RedisHarness } from "../contract/redis-harness.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], `${name} without memory to spare`, () => {
@@ -32,7 +40,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
 
         for (const command of [setOf(), deleteOf(), setOf({ key: "{user:1}:new" })]) {
           const refused = await cache.write(command).catch((error: unknown) => error);
-          expect(refused).toMatchObject({ code: "CACHE_UNAVAILABLE" });
+          expect(refused).toMatchObject({ code: "OVERLOADED" });
           expect((refused as LockstepError).message).toContain("refused write");
           expect((refused as LockstepError).hint).toContain("maxmemory");
         }
@@ -64,16 +72,18 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       it("still drops, settles and withdraws", async () => {
         const { cache, client } = await open(policy);
         for (const key of ["a", "b", "c"]) await writeEntry(cache, { key });
+        // Written while nothing was pinned: a copy with a marker is not withdrawn.
+        await client.zrem(pendingKey(bucketOf("c")), "c");
         await fillUp(client);
         const [a, b, c] = await cache.observe(["a", "b", "c"]);
 
         expect(await cache.drop(a!, "copy_and_marker")).toBe("dropped");
         expect(await cache.settle("b", b!.meta!.version)).toBe("clean");
-        await cache.withdraw("c", c!.meta!.version);
+        expect(await cache.withdraw("c", c!.meta!.version)).toBe("withdrawn");
 
         // The clean copy may go at once where the policy lets it.
         expect(await client.exists("a", "c")).toBe(0);
-        expect(await cache.pendingOlderThan({ ageMs: 0, limit: 10 })).toEqual(["b", "c"]);
+        expect(await cache.pendingOlderThan({ ageMs: 0, limit: 10 })).toEqual(["b"]);
       });
 
       it("answers readers, whose fills do nothing and take no memory", async () => {
@@ -96,7 +106,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       it("is as before once there is room", async () => {
         const { cache, client } = await open(policy);
         await fillUp(client);
-        await expect(cache.write(setOf())).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
+        await expect(cache.write(setOf())).rejects.toMatchObject({ code: "OVERLOADED" });
         await client.config("SET", "maxmemory", "0");
 
         await writeClean(cache);
@@ -119,7 +129,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         (async () => {
           while (held.length < 200) await writeMore();
         })(),
-      ).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
+      ).rejects.toMatchObject({ code: "OVERLOADED" });
 
       const synced = held.slice(0, held.length / 2);
       await cache.acknowledge(synced);
@@ -135,6 +145,56 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         ({ value: left }) => left === undefined,
       );
       expect(gone.length).toBeGreaterThan(0);
+    });
+
+    it("knows under volatile-lru how much of it can go, and surely when nothing can", async () => {
+      const { cache } = await open("volatile-lru");
+      const empty = await cache.measure();
+      const value = "v".repeat(64 * 1024);
+      const held: Entry[] = [];
+      for (let at = 0; at < 160; at += 1) {
+        held.push(await writeEntry(cache, { key: `held:${at}`, value }));
+      }
+      const full = await cache.measure();
+      await cache.acknowledge(held.slice(0, 80));
+      const half = await cache.measure();
+      await cache.acknowledge(held.slice(80));
+      const clean = await cache.measure();
+
+      const grownBytes = ({ heldBytes = 0 }: CacheFill) => heldBytes - (empty.usedBytes ?? 0);
+      const valueBytes = 160 * value.length;
+      expect(full.heldBytes).toBe(full.usedBytes);
+      expect(grownBytes(full)).toBeGreaterThan(valueBytes);
+      expect(grownBytes(half) / valueBytes).toBeGreaterThan(0.4);
+      expect(grownBytes(half) / valueBytes).toBeLessThan(0.65);
+      expect(grownBytes(clean) / valueBytes).toBeLessThan(0.1);
+    });
+
+    it("lets go of what the shadow has under noeviction, once room is short, and of nothing else", async () => {
+      const { client } = await open("noeviction");
+      let isShort = true;
+      const cache = openCache(server.url, { isShortOfRoom: () => isShort });
+      try {
+        await cache.bindStore(STORE_ID);
+        const entry = await writeClean(cache, { key: "let go" });
+        await writeEntry(cache, { key: "waits" });
+        isShort = false;
+        await writeClean(cache, { key: "stays" });
+
+        expect(await client.pttl("let go")).toBeGreaterThan(0);
+        expect(await client.pttl("let go")).toBeLessThanOrEqual(2000);
+        expect(await cache.timesToLive(["waits", "stays"])).toEqual([null, null]);
+        await waitUntil(async () => (await client.exists("let go")) === 0);
+        expect(await observeOne(cache, "let go")).toMatchObject({
+          value: undefined,
+          meta: undefined,
+          markerSeq: undefined,
+        });
+        const token = await leaseOf(cache, "let go");
+        expect(await cache.fill(entry, token)).toBe("filled");
+      } finally {
+        await cache.close();
+      }
     });
 
     it("may lose any copy under allkeys-lru, and never serves half of one as whole", async () => {

@@ -54,17 +54,20 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         expect(await client.pttl(pending)).toBe(-1);
       });
 
-      it("is a state that names store, epoch, last seq and this run of the server", async () => {
+      it("is a state that names store, epoch, last seq, and this run and history of the server", async () => {
         const { cache, client } = await open();
         const { version } = await writeEntry(cache);
 
         const state = `lockstep:s:${bucketOf("user:1")}`;
-        const runId = /run_id:(\w+)/.exec(await client.info("server"))?.[1];
+        const info = await client.info();
+        const run = ["run_id", "master_replid"].map(
+          (id) => new RegExp(`${id}:(\\w+)`).exec(info)?.[1],
+        );
         expect(await client.hgetall(state)).toEqual({
           store: STORE_ID,
           epoch: "00000001",
           seq: version.slice(8),
-          run: runId,
+          run: run.join(":"),
         });
         expect(await client.pttl(state)).toBe(-1);
       });
@@ -137,6 +140,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
 
       it("keeps every digit of the largest version that numbers can hold", async () => {
         const { cache, client, raw } = await open();
+        await writeEntry(cache);
         await raw.setLastSeq("user:1", Number.MAX_SAFE_INTEGER - 1);
         await client.hset(`lockstep:s:${bucketOf("user:1")}`, "epoch", "00999999");
 

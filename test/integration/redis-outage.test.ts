@@ -99,14 +99,14 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       const server = await start("--appendonly", "yes", "--appendfsync", "always");
       const cache = await bindOn(server);
       const { version: written } = await writeClean(cache);
-      expect(await cache.provesRemoval(written)).toBe(true);
+      expect(await cache.provesRemoval("user:1", written)).toBe(true);
 
       await server.restart();
       await waitUntil(() => cache.ping().then(() => true));
 
-      expect(await cache.provesRemoval(written)).toBe(false);
+      expect(await cache.provesRemoval("user:1", written)).toBe(false);
       const again = await bindOn(server);
-      expect(await again.provesRemoval(written)).toBe(false);
+      expect(await again.provesRemoval("user:1", written)).toBe(false);
     });
 
     it("that only stops the server leaves a write unknown and a read unavailable, in time", async () => {

@@ -64,6 +64,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         pinned: true,
         persistence,
         serverVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+        showsIncarnation: true,
       });
     });
 
@@ -87,7 +88,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         persistence: "unknown",
       });
       const entry = await writeClean(cache);
-      expect(await cache.provesRemoval(entry.version)).toBe(true);
+      expect(await cache.provesRemoval("user:1", entry.version)).toBe(true);
     });
 
     it("knows the same where CONFIG was renamed away", async () => {
@@ -112,9 +113,26 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       if (written.outcome !== "written") throw new Error("The write was refused.");
       expect(await cache.settle("user:1", written.entry.version)).toBe("clean");
       expect((await observeOne(cache)).value?.text).toBe("new");
-      expect(await cache.provesRemoval(written.entry.version)).toBe(false);
+      expect(await cache.provesRemoval("user:1", written.entry.version)).toBe(false);
       expect(await cache.memoryBytes()).toBe(0);
+      expect(await cache.measure()).toMatchObject({
+        usedBytes: undefined,
+        heldBytes: undefined,
+        pendingKeys: 0,
+      });
       expect((await cache.scan({ limit: 1000 })).keys).toEqual(["user:1"]);
+    });
+
+    it("leaves no value behind where its marker cannot be set", async () => {
+      const server = await start();
+      const cache = await bindAt(await allow(server, "-zadd"));
+
+      // Redis does not roll back what a script has done before the step that fails.
+      await expect(cache.write(setOf())).rejects.toMatchObject({ code: expect.any(String) });
+
+      const operator = new Redis(server.url);
+      expect(await operator.get("user:1")).toBeNull();
+      operator.disconnect();
     });
 
     it("names a refused password without telling it", async () => {
@@ -172,13 +190,13 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       const server = await start();
       const cache = await bindAt(server.url);
       const { version: written } = await writeClean(cache);
-      expect(await cache.provesRemoval(written)).toBe(true);
+      expect(await cache.provesRemoval("user:1", written)).toBe(true);
       const operator = new Redis(server.url);
       closers.push(async () => operator.disconnect());
       await operator.config("RESETSTAT");
 
-      expect(await cache.provesRemoval(written)).toBe(false);
-      expect(await cache.provesRemoval(written)).toBe(false);
+      expect(await cache.provesRemoval("user:1", written)).toBe(false);
+      expect(await cache.provesRemoval("user:1", written)).toBe(false);
     });
 
     it("proves nothing after an eviction, also once the policy has become strict", async () => {
@@ -196,7 +214,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
       const late = await bindAt(server.url);
 
       expect((await observeOne(late)).value).toBeUndefined();
-      expect(await late.provesRemoval(written)).toBe(false);
+      expect(await late.provesRemoval("user:1", written)).toBe(false);
     });
   });
 }

@@ -32,7 +32,7 @@ describeWith(["redis"], "what an operator reads about a Redis at the start", () 
     {
       args: [...limited, "noeviction", ...persistent],
       authority: "pinned",
-      warnings: ["refuses writes when maxmemory is reached"],
+      warnings: ["new writes are refused when maxmemory is nearly reached"],
     },
     {
       args: ["--rename-command", "CONFIG", ""],

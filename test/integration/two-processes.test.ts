@@ -79,6 +79,7 @@ for (const { title, servers, redis: redisVersion, mongo: replicaSet } of every) 
         const history = await storm(pair, { random, keys, operations: 500 });
 
         expect(contradictions(history)).toEqual([]);
+        expect(history.some(({ op }) => op === "unknown")).toBe(false);
         await waitUntil(
           async () => (await pair[0]!.call("verify_cache_sync")).unprocessedOutboxEvents === 0,
           { what: "outbox and journal to drain" },

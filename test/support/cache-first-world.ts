@@ -1,12 +1,16 @@
 import type { CacheAuthorityPort } from "../../src/cache/cache-authority-port.ts";
+import { CacheCircuit } from "../../src/kv/cache-circuit.ts";
 import { CacheFirstReadPath } from "../../src/kv/cache-first-read-path.ts";
 import { CacheFirstWritePath } from "../../src/kv/cache-first-write-path.ts";
+import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
 import type { OutboxPort } from "../../src/store/outbox-port.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
 import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
 import { CacheFirstDelivery } from "../../src/sync/cache-first-delivery.ts";
+import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep } from "../../src/sync/journal-sweep.ts";
 import { Projector } from "../../src/sync/projector.ts";
+import { Recovery } from "../../src/sync/recovery.ts";
 import { StoreCircuit } from "../../src/sync/store-circuit.ts";
 import { SyncPool } from "../../src/sync/sync-pool.ts";
 import { SyncStats } from "../../src/sync/sync-stats.ts";
@@ -16,7 +20,7 @@ import { Repairer } from "../../src/verify/repairer.ts";
 import { FakeRedis } from "./fake-redis.ts";
 import { FakeRedisCache } from "./fake-redis-cache.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { openMemorySqlite } from "./memory-sqlite.ts";
+import { type MemorySqlite, openMemorySqlite } from "./memory-sqlite.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { steer } from "./steer.ts";
@@ -31,6 +35,9 @@ export interface CacheFirstOptions {
   readonly concurrency?: number;
   readonly batchSize?: number;
   readonly readThrough?: boolean;
+  readonly readWhileRecovering?: boolean;
+  /** Another world, whose servers this one is to use as a second process would. */
+  readonly on?: { readonly redis: FakeRedis; readonly sqlite: MemorySqlite };
 }
 
 export type CacheFirstWorld = Awaited<ReturnType<typeof openCacheFirstWorld>>;
@@ -45,18 +52,31 @@ export async function openCacheFirstWorld({
   concurrency = 10,
   batchSize = 500,
   readThrough = true,
+  readWhileRecovering = false,
+  on,
 }: CacheFirstOptions = {}) {
   const clock = new ManualClock();
   const random = new SeededRandom(1);
   const log = new RecordingLog();
-  const redis = new FakeRedis({ clock, maxmemoryPolicy });
-  const { database, ...sqlite } = await openMemorySqlite({ clock, random });
+  const redis = on?.redis ?? new FakeRedis({ clock, maxmemoryPolicy });
+  const sqlite = on?.sqlite ?? (await openMemorySqlite({ clock, random }));
   const past: {
     readonly cache: CacheAuthorityPort;
     readonly store: StorePort;
     readonly outbox: OutboxPort;
-  } = { ...sqlite, cache: new FakeRedisCache(redis, { random }) };
-  await past.cache.bindStore(await past.store.storeId());
+    readonly bucketStates: BucketStatesPort;
+  } = {
+    store: sqlite.store,
+    outbox: sqlite.outbox,
+    bucketStates: sqlite.bucketStates,
+    cache: new FakeRedisCache(redis, { random }),
+  };
+  const ledger = new JournalLedger();
+  const storeId = await past.store.storeId();
+  if (on === undefined) redis.tie(storeId);
+  await past.cache.bindStore(storeId);
+  const recovery = new Recovery({ ...past, ledger, clock, log, waitMs: SYNC_TIMEOUT_MS });
+  past.cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
 
   const calls: string[] = [];
   const steered = {
@@ -64,34 +84,40 @@ export async function openCacheFirstWorld({
     store: steer("store", past.store, calls),
     outbox: steer("outbox", past.outbox, calls),
   };
+  // Asked with every batch; what suites expect and steer of the calls of others is not about it.
+  const steeredStates = steer("bucketStates", past.bucketStates, []);
   const ports = {
     cache: steered.cache.port,
     store: steered.store.port,
     outbox: steered.outbox.port,
+    bucketStates: steeredStates.port,
   };
   const syncTimeoutMs = SYNC_TIMEOUT_MS;
   const pool = new SyncPool(clock, concurrency);
-  const circuit = new StoreCircuit();
+  const circuit = new StoreCircuit(clock);
+  const cacheCircuit = new CacheCircuit({ cache: ports.cache, clock });
   const stats = new SyncStats();
-  const acknowledge = acknowledgeIn(ports.cache);
+  const acknowledge = acknowledgeIn(ports.cache, ledger);
   const onEvent = () => void calls.push("onEvent");
   const delivery = new CacheFirstDelivery({
     ...ports,
+    ledger,
     pool,
     circuit,
     stats,
     clock,
     log,
     onEvent,
+    onLeftBehind: () => void calls.push("onLeftBehind"),
     syncTimeoutMs,
     batch: BATCH,
   });
-  const sweep = new JournalSweep({ ...ports, acknowledge, batchSize });
+  const sweep = new JournalSweep({ ...ports, acknowledge, clock, batchSize });
   const looker = new Looker({
     ...ports,
     clock,
     syncObjectiveMs: 10_000,
-    provesRemoval: (version) => ports.cache.provesRemoval(version),
+    provesRemoval: (key, version) => ports.cache.provesRemoval(key, version),
     thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? syncTimeoutMs + 250 : 0),
     isCurrentCopy: () => true,
   });
@@ -100,21 +126,28 @@ export async function openCacheFirstWorld({
     random,
     log,
     redis,
-    database,
+    sqlite,
+    database: sqlite.database,
     past,
     calls,
     steered,
+    steeredStates,
     ports,
     pool,
     circuit,
+    cacheCircuit,
     stats,
+    ledger,
+    recovery,
     delivery,
     acknowledge,
     sweep,
     looker,
     writes: new CacheFirstWritePath({
       ...ports,
+      cacheCircuit,
       delivery,
+      ledger,
       circuit,
       stats,
       clock,
@@ -122,7 +155,14 @@ export async function openCacheFirstWorld({
       log,
       syncTimeoutMs,
     }),
-    reads: new CacheFirstReadPath({ ...ports, clock, readThrough, storeLimitMs: syncTimeoutMs }),
+    reads: new CacheFirstReadPath({
+      ...ports,
+      cacheCircuit,
+      clock,
+      readThrough,
+      readWhileRecovering,
+      storeLimitMs: syncTimeoutMs,
+    }),
     repairer: new Repairer(looker, new CacheFirstRepair({ ...ports, delivery, acknowledge }), 1024),
     projector: new Projector({
       ...ports,

@@ -1,5 +1,6 @@
 import type { Entry } from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
+import { beginLife } from "../../src/store/statement-life.ts";
 import type { Delivered } from "../../src/sync/cache-first-delivery.ts";
 import { setOf } from "../contract/commands.ts";
 import { type CacheFirstOptions, openCacheFirstWorld } from "./cache-first-world.ts";
@@ -7,14 +8,15 @@ import { type CacheFirstOptions, openCacheFirstWorld } from "./cache-first-world
 /** A cache-first world in which a write has just been minted and waits to be delivered. */
 export async function openDeliveryWorld(options: CacheFirstOptions = {}) {
   const world = await openCacheFirstWorld(options);
-  const { past, delivery } = world;
+  const { past, delivery, clock } = world;
+  const life = beginLife(clock);
   const minted = await past.cache.write(setOf({ key: "user:1" }));
   if (minted.outcome !== "written") throw new Error("The write was refused.");
   const { entry, pinned } = minted;
   return {
     ...world,
     entry,
-    deliver: (route: "direct" | "event") => answerOf(delivery.deliver(entry, pinned, route)),
+    deliver: (route: "direct" | "event") => answerOf(delivery.deliver(entry, pinned, route, life)),
     /** Where the write really is, whatever anyone was told. */
     places: async () => {
       const [seen] = await past.cache.observe([entry.key]);

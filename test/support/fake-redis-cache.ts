@@ -2,20 +2,23 @@ import type {
   Acknowledgement,
   AckOutcome,
   CacheAuthorityPort,
+  CacheFill,
   CachePolicy,
   CacheWrite,
   CopyGuard,
   DropScope,
   SettleOutcome,
+  WhenLost,
 } from "../../src/cache/cache-authority-port.ts";
 import type { CacheObservation, CachePage } from "../../src/cache/cache-port.ts";
 import type { Random } from "../../src/lib/random.ts";
-import { BUCKETS } from "../../src/model/bucket.ts";
+import { BUCKETS, bucketOf } from "../../src/model/bucket.ts";
 import type { Entry } from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
-import { epochOf, FIRST_EPOCH, type Version } from "../../src/model/version.ts";
+import { epochOf, type Version } from "../../src/model/version.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
 import type { FakeRedis } from "./fake-redis.ts";
+import { FakeBuckets } from "./fake-redis-buckets.ts";
 import { FakeScripts, type Stay, wrongType } from "./fake-redis-scripts.ts";
 
 /** Begins every cursor; the last key of the page follows. */
@@ -35,6 +38,7 @@ export interface FakeRedisCacheOptions {
  */
 export class FakeRedisCache implements CacheAuthorityPort {
   readonly kind = "redis";
+  readonly buckets: FakeBuckets;
   readonly #redis: FakeRedis;
   readonly #scripts: FakeScripts;
   readonly #random: Random;
@@ -43,8 +47,8 @@ export class FakeRedisCache implements CacheAuthorityPort {
   #policy: CachePolicy | undefined;
   #storeId: string | undefined;
   #mismatch: LockstepError | undefined;
-  /** Whether anything seen so far speaks for it. */
-  #mayHaveEvicted = false;
+  /** The run in which something that was seen speaks for it. */
+  #evictingRun: string | undefined;
   #closed = false;
 
   constructor(redis: FakeRedis, options: FakeRedisCacheOptions) {
@@ -53,6 +57,14 @@ export class FakeRedisCache implements CacheAuthorityPort {
     this.#random = options.random;
     this.#residencyMs = options.residencyMs;
     this.#graceMs = options.graceMs ?? 24 * 3_600_000;
+    this.buckets = new FakeBuckets(redis, {
+      graceMs: this.#graceMs,
+      bind: async () => {
+        this.#reach();
+        await this.bindStore(this.#boundStore());
+      },
+      reach: () => this.#reach(),
+    });
   }
 
   get policy(): CachePolicy | undefined {
@@ -62,13 +74,14 @@ export class FakeRedisCache implements CacheAuthorityPort {
   async refreshPolicy(): Promise<CachePolicy> {
     this.#reach();
     const { maxmemoryPolicy, evictedKeys } = this.#redis;
-    if (maxmemoryPolicy !== "noeviction" || evictedKeys > 0) this.#mayHaveEvicted = true;
+    if (maxmemoryPolicy !== "noeviction" || evictedKeys > 0) this.#evictingRun = this.#redis.run;
     this.#policy = {
       maxmemoryPolicy,
       maxmemoryBytes: 0,
       pinned: maxmemoryPolicy === "noeviction" || maxmemoryPolicy.startsWith("volatile-"),
       persistence: "aof-everysec",
       serverVersion: "7.0.15",
+      showsIncarnation: true,
     };
     return this.#policy;
   }
@@ -91,7 +104,7 @@ export class FakeRedisCache implements CacheAuthorityPort {
       throw this.#mismatch;
     }
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
-      if (!states.has(bucket)) states.set(bucket, { storeId: wanted, epoch: FIRST_EPOCH, seq: 0 });
+      if (!states.has(bucket)) this.#redis.bind(bucket, wanted);
     }
     this.#storeId = wanted;
     return "bound";
@@ -99,59 +112,64 @@ export class FakeRedisCache implements CacheAuthorityPort {
 
   async write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite> {
     if (guard !== undefined) checkComparable(guard.seen);
-    await this.#reachScripts();
+    const { token } = guard ?? {};
+    if (!(await this.#reachScripts([command.key], { token }))) return { outcome: "moved" };
     const pinned = this.#policy?.pinned ?? true;
     const written = this.#scripts.write(command, pinned, guard);
     const isMade = written.outcome === "written" || written.outcome === "repeated";
     return isMade ? { ...written, pinned } : written;
   }
 
-  async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
-    await this.#reachScripts();
+  async observe(
+    keys: readonly string[],
+    { whenLost = "wait" }: { readonly whenLost?: WhenLost } = {},
+  ): Promise<readonly CacheObservation[]> {
+    if (whenLost === "read") this.#reach();
+    else await this.#reachScripts(keys, { waits: whenLost === "wait" });
     return keys.map((key) => this.#scripts.observe(key));
   }
 
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
-    await this.#reachScripts();
+    await this.#reachScripts(keys);
     return keys.map((key) => this.#scripts.timeToLive(key));
   }
 
   async acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]> {
-    await this.#reachScripts();
+    await this.#reachScripts(acks.map(({ key }) => key));
     return acks.map(({ key, version }) => this.#scripts.acknowledge(key, version, this.#stay));
   }
 
   async settle(key: string, version: Version): Promise<SettleOutcome> {
-    await this.#reachScripts();
+    await this.#reachScripts([key]);
     return this.#scripts.settle(key, version, this.#stay);
   }
 
-  async withdraw(key: string, version: Version): Promise<void> {
-    await this.#reachScripts();
-    this.#scripts.withdraw(key, version);
+  async withdraw(key: string, version: Version): Promise<"withdrawn" | "kept"> {
+    await this.#reachScripts([key]);
+    return this.#scripts.withdraw(key, version);
   }
 
   async takeLease(key: string, { fromHolder = false } = {}): Promise<string | undefined> {
-    await this.#reachScripts();
-    const token = this.#random.hex(8);
+    await this.#reachScripts([key]);
+    const token = `${this.#random.hex(8)}@${this.#redis.run}`;
     return this.#scripts.takeLease(key, token, fromHolder) === "taken" ? token : undefined;
   }
 
   async fill(entry: Entry, token: string): Promise<"filled" | "skipped"> {
     if (entry.value === null) return "skipped";
-    await this.#reachScripts();
+    if (!(await this.#reachScripts([entry.key], { token }))) return "skipped";
     return this.#scripts.fill({ ...entry, value: entry.value }, token, this.#stay);
   }
 
   async stamp(entry: Entry, token: string): Promise<"stamped" | "skipped"> {
     if (entry.value === null) return "skipped";
-    await this.#reachScripts();
+    if (!(await this.#reachScripts([entry.key], { token }))) return "skipped";
     return this.#scripts.stamp({ ...entry, value: entry.value }, token, this.#stay);
   }
 
   async drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved"> {
     checkComparable(seen);
-    await this.#reachScripts();
+    await this.#reachScripts([seen.key]);
     return this.#scripts.drop(seen, what);
   }
 
@@ -165,7 +183,19 @@ export class FakeRedisCache implements CacheAuthorityPort {
     readonly offset?: number;
   }): Promise<readonly string[]> {
     this.#reach();
-    return this.#markersOlderThan(ageMs).slice(offset, offset + limit);
+    const beyond = ageMs <= 0 ? [] : this.#markersBeyond(ageMs);
+    return [...this.#markersOlderThan(ageMs), ...beyond].slice(offset, offset + limit);
+  }
+
+  async oldestPendingSeqs(): Promise<ReadonlyMap<number, number>> {
+    this.#reach();
+    const oldest = new Map<number, number>();
+    for (const key of this.#markersOlderThan(0)) {
+      const bucket = bucketOf(key);
+      const seq = this.#redis.markers.get(key);
+      if (seq !== undefined && !oldest.has(bucket)) oldest.set(bucket, seq);
+    }
+    return oldest;
   }
 
   async countPending(olderThanMs: number): Promise<number> {
@@ -202,10 +232,31 @@ export class FakeRedisCache implements CacheAuthorityPort {
     return bytes + this.#redis.metas.size * 140;
   }
 
-  async provesRemoval(version: Version): Promise<boolean> {
+  async provesRemoval(key: string, version: Version): Promise<boolean> {
     if (this.#policy?.maxmemoryPolicy !== "noeviction") return false;
     await this.refreshPolicy();
-    return !this.#mayHaveEvicted && epochOf(version) === FIRST_EPOCH;
+    const { run, states } = this.#redis;
+    const state = states.get(bucketOf(key));
+    return this.#evictingRun !== run && state?.run === run && state.epoch === epochOf(version);
+  }
+
+  async measure(): Promise<CacheFill> {
+    const usedBytes = await this.memoryBytes();
+    const { maxmemoryBytes } = this.#redis;
+    const pending = this.#markersOlderThan(0);
+    const oldest = Math.min(...this.#redis.markers.values());
+    return {
+      usedBytes,
+      limitBytes: maxmemoryBytes,
+      heldBytes: this.#policy?.pinned === false ? undefined : usedBytes,
+      pendingKeys: pending.length,
+      pendingBytes: pending.reduce(
+        (sum, key) => sum + (this.#redis.value(key)?.bytes.length ?? 0) + 140,
+        0,
+      ),
+      oldestPendingMs:
+        pending.length === 0 ? null : Math.max(0, this.#redis.nowMs() - oldest / 1000),
+    };
   }
 
   async close(): Promise<void> {
@@ -218,16 +269,43 @@ export class FakeRedisCache implements CacheAuthorityPort {
     }
   }
 
-  /** What goes before every script: the server must answer, and its state must name our store (a flushed one is bound again). */
-  async #reachScripts(): Promise<void> {
-    this.#reach();
+  #boundStore(): string {
     if (this.#mismatch !== undefined) throw this.#mismatch;
     if (this.#storeId === undefined) {
       throw new LockstepError("STORE_UNAVAILABLE", "This Redis is not tied to a store yet.");
     }
-    const { states } = this.#redis;
-    const isOurs = states.size === BUCKETS && states.get(0)?.storeId === this.#storeId;
-    if (!isOurs) await this.bindStore(this.#storeId);
+    return this.#storeId;
+  }
+
+  /**
+   * What goes before every script: the server must answer, and the state of each bucket must name our store and this
+   * run; one that does not is recovered. False where a lease of another run was to be continued.
+   */
+  async #reachScripts(
+    keys: readonly string[],
+    { token, waits = true }: { readonly token?: string | undefined; readonly waits?: boolean } = {},
+  ): Promise<boolean> {
+    this.#reach();
+    const storeId = this.#boundStore();
+    const run = token?.slice(token.indexOf("@") + 1);
+    if (run !== undefined && run !== this.#redis.run) return false;
+    for (const bucket of new Set(keys.map(bucketOf))) {
+      if (this.#isFenced(bucket, storeId)) {
+        if (run !== undefined) return false;
+        const recovered = this.buckets.recover(bucket);
+        if (waits) await recovered;
+        else recovered.catch(() => undefined);
+        this.#reach();
+      }
+    }
+    if (keys.some((key) => this.#isFenced(bucketOf(key), this.#boundStore())))
+      throw new LockstepError("RECOVERING", "Redis has lost its state.");
+    return true;
+  }
+
+  #isFenced(bucket: number, storeId: string): boolean {
+    const state = this.#redis.states.get(bucket);
+    return state?.storeId !== storeId || state.run !== this.#redis.run;
   }
 
   get #stay(): Stay {
@@ -238,8 +316,18 @@ export class FakeRedisCache implements CacheAuthorityPort {
 
   #markersOlderThan(ageMs: number): readonly string[] {
     const before = ageMs <= 0 ? Number.POSITIVE_INFINITY : (this.#redis.nowMs() - ageMs) * 1000;
+    return this.#markersWhere((score) => score <= before);
+  }
+
+  /** Those that a clock which has gone back has left in the future. */
+  #markersBeyond(ageMs: number): readonly string[] {
+    const after = (this.#redis.nowMs() + ageMs) * 1000;
+    return this.#markersWhere((score) => score > after);
+  }
+
+  #markersWhere(isMeant: (score: number) => boolean): readonly string[] {
     return [...this.#redis.markers]
-      .filter(([, score]) => score <= before)
+      .filter(([, score]) => isMeant(score))
       .sort(([, left], [, right]) => left - right)
       .map(([key]) => key);
   }

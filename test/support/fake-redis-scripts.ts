@@ -13,7 +13,14 @@ import { contentHash, shortHash } from "../../src/model/content-hash.ts";
 import { type Entry, isExpired } from "../../src/model/entry.ts";
 import { type IdempotencyRecords, recall, remember, upTo } from "../../src/model/idempotency.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
-import { formatVersion, seqOf, type Version, writtenAtMs } from "../../src/model/version.ts";
+import {
+  epochOf,
+  FIRST_EPOCH,
+  formatVersion,
+  seqOf,
+  type Version,
+  writtenAtMs,
+} from "../../src/model/version.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
 import { ABSENT, isMet, type Standing, standingAt } from "../../src/model/write-condition.ts";
 import type { FakeRedis } from "./fake-redis.ts";
@@ -105,11 +112,17 @@ export class FakeScripts {
   }
 
   acknowledge(key: string, version: Version, stay: Stay): AckOutcome {
-    const { markers } = this.#redis;
+    const { markers, leases } = this.#redis;
+    leases.delete(key);
     const meta = this.#redis.meta(key);
     const score = markers.get(key);
     if (meta === undefined) {
       if (score !== undefined && score <= seqOf(version)) markers.delete(key);
+      const epoch = this.#redis.states.get(bucketOf(key))?.epoch ?? 0;
+      const isLate = epochOf(version) < epoch;
+      if (isLate && !markers.has(key) && this.#redis.value(key)?.type === "string") {
+        this.#redis.values.delete(key);
+      }
       return "absent";
     }
     if (meta.version > version) {
@@ -137,10 +150,13 @@ export class FakeScripts {
     return "dropped";
   }
 
-  withdraw(key: string, version: Version): void {
+  withdraw(key: string, version: Version): "withdrawn" | "kept" {
     this.#redis.leases.delete(key);
     const meta = this.#redis.meta(key);
-    if (meta === undefined || meta.version === version) this.#forget(key);
+    if (meta !== undefined && meta.version !== version) return "withdrawn";
+    if (this.#redis.markers.has(key)) return "kept";
+    this.#forget(key);
+    return "withdrawn";
   }
 
   takeLease(key: string, token: string, fromHolder: boolean): "taken" | "held" {
@@ -226,7 +242,7 @@ export class FakeScripts {
     if (state === undefined)
       throw new TypeError("A script runs only in a bucket that has its state.");
     state.seq = Math.max(state.seq + 1, this.#redis.takeTimeUs());
-    return formatVersion(state.epoch, state.seq);
+    return formatVersion(state.epoch ?? FIRST_EPOCH, state.seq);
   }
 
   /** Whether a live value stood there; undefined where nothing at all is held of the key. */

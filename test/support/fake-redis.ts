@@ -1,6 +1,8 @@
 import type { CacheMeta } from "../../src/cache/cache-port.ts";
 import type { Clock } from "../../src/lib/clock.ts";
+import { BUCKETS } from "../../src/model/bucket.ts";
 import { RESERVED_PREFIX } from "../../src/model/key.ts";
+import { FIRST_EPOCH } from "../../src/model/version.ts";
 
 /** What stands at a user's key: bytes of a string, or another Redis type of which only the name matters. */
 export interface HeldValue {
@@ -10,14 +12,27 @@ export interface HeldValue {
 }
 
 export interface HeldMeta {
-  readonly meta: CacheMeta;
+  /** undefined: bytes that are no meta, which count as none except that they are there. */
+  readonly meta: CacheMeta | undefined;
   readonly expiresAtMs: number | null;
 }
 
-interface BucketState {
+/** A state that names no run of the server waits for its recovery. */
+export interface BucketState {
   readonly storeId: string;
-  readonly epoch: number;
+  readonly run: string;
+  readonly epoch?: number;
   seq: number;
+}
+
+/** Everything that a server holds. */
+export interface FakeSnapshot {
+  readonly values: ReadonlyMap<string, HeldValue>;
+  readonly metas: ReadonlyMap<string, HeldMeta>;
+  readonly markers: ReadonlyMap<string, number>;
+  readonly leases: FakeRedis["leases"];
+  readonly aside: ReadonlyMap<string, HeldValue>;
+  readonly states: ReadonlyMap<number, BucketState>;
 }
 
 /**
@@ -32,12 +47,20 @@ export class FakeRedis {
   /** Pending markers, key to score. */
   readonly markers = new Map<string, number>();
   readonly leases = new Map<string, { readonly token: string; readonly untilMs: number }>();
-  /** By bucket; a bucket that is missing here is fenced. */
+  /** What recovery has taken out of use, by user key. */
+  readonly aside = new Map<string, HeldValue>();
+  /** By bucket; a bucket that is missing here is fenced, and so is one that names another run. */
   readonly states = new Map<number, BucketState>();
+  /** Who the server is: another one after every restart and promotion. */
+  run = "run 1";
   maxmemoryPolicy: string;
   evictedKeys = 0;
+  /** Only told, never enforced. */
+  maxmemoryBytes: number | undefined;
   /** While false, every command fails before it does anything. */
   isUp = true;
+  #runs = 1;
+  #bindings = 0;
   #tickedMs = 0;
   #ticks = 0;
 
@@ -92,9 +115,44 @@ export class FakeRedis {
 
   /** FLUSHALL. */
   flush(): void {
-    for (const side of [this.values, this.metas, this.markers, this.leases, this.states]) {
-      side.clear();
+    const { values, metas, markers, leases, aside, states } = this;
+    for (const side of [values, metas, markers, leases, aside, states]) side.clear();
+  }
+
+  /** A bucket that belongs to no store is tied to this one, and waits for its recovery. */
+  bind(bucket: number, storeId: string): void {
+    this.#bindings += 1;
+    this.states.set(bucket, { storeId, run: `none since binding ${this.#bindings}`, seq: 0 });
+  }
+
+  /** Every bucket works, for this store and under the first epoch. */
+  tie(storeId: string): void {
+    for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+      this.states.set(bucket, { storeId, run: this.run, epoch: FIRST_EPOCH, seq: 0 });
     }
+  }
+
+  /** What a disk or a replica has of the server at this moment. */
+  snapshot(): FakeSnapshot {
+    const { values, metas, markers, leases, aside, states } = this;
+    return structuredClone({ values, metas, markers, leases, aside, states });
+  }
+
+  /** The server is restarted, or a replica is promoted, with what is held now or an earlier snapshot of it. */
+  restart(from: FakeSnapshot = this.snapshot()): void {
+    this.flush();
+    const { values, metas, markers, leases, aside, states } = structuredClone(from);
+    // A structured clone makes plain byte arrays of buffers.
+    const whole = (held: HeldValue) => ({ ...held, bytes: Buffer.from(held.bytes) });
+    for (const [key, held] of values) this.values.set(key, whole(held));
+    for (const [key, held] of aside) this.aside.set(key, whole(held));
+    for (const [key, held] of metas) this.metas.set(key, held);
+    for (const [key, score] of markers) this.markers.set(key, score);
+    for (const [key, lease] of leases) this.leases.set(key, lease);
+    for (const [bucket, state] of states) this.states.set(bucket, state);
+    this.evictedKeys = 0;
+    this.#runs += 1;
+    this.run = `run ${this.#runs}`;
   }
 
   value(key: string): HeldValue | undefined {
@@ -133,7 +191,8 @@ export class FakeRedis {
 
   #holds(key: string): boolean {
     if (key.startsWith(RESERVED_PREFIX)) return false;
-    return this.value(key) !== undefined || this.meta(key) !== undefined || this.markers.has(key);
+    const hasMeta = this.#alive(this.metas, key) !== undefined;
+    return this.value(key) !== undefined || hasMeta || this.markers.has(key);
   }
 
   /** Like Redis, which expires a key on the first millisecond after its time. */

@@ -7,6 +7,10 @@ export const DEFAULT_SETTINGS: SyncSettings = {
   poolRatio: 0.8,
   queued: 0,
   unprocessed: 100,
+  memoryRatio: 0.9,
+  unsyncedMb: 0,
+  unsyncedAgeSec: 0,
+  outboxEvents: 1_000_000,
 };
 
 /** The defaults with these changes, as the environment would give them: nobody touches them at run time. */

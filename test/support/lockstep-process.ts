@@ -6,7 +6,9 @@ import { waitUntil } from "./wait-until.ts";
 
 export const repositoryRoot = join(import.meta.dirname, "../..");
 /** What `npm run build` has made; `npm test` builds first. */
-export const lockstepBin = join(repositoryRoot, "dist/src/main.js");
+export const lockstepBin = import.meta.url.endsWith(".ts")
+  ? join(repositoryRoot, "dist/src/main.js")
+  : join(import.meta.dirname, "../../src/main.js");
 
 /** A folder with a database of its own, and the environment that leads a process there and to no server. */
 export async function openHome(env: Record<string, string> = {}): Promise<{
@@ -72,6 +74,7 @@ export class LockstepProcess {
   /** The address that an HTTP server prints when it listens. */
   async url(): Promise<string> {
     return waitUntil(() => /listens on (http:\S+)/.exec(this.stdout)?.[1], {
+      withinMs: 120_000,
       what: "the start screen",
     });
   }

@@ -56,7 +56,7 @@ export function lookerWith(
       sleep: pause,
     },
     syncObjectiveMs: 10_000,
-    provesRemoval: (version) => ports.cache.provesRemoval(version),
+    provesRemoval: (key, version) => ports.cache.provesRemoval(key, version),
     thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? 2250 : 0),
     isCurrentCopy: () => isCurrentCopy,
   });

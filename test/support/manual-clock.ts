@@ -1,5 +1,11 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../src/lib/clock.ts";
+
+/**
+ * What runs without a wait may still take some turns of the event loop: each commit of a SQLite file ends one. A whole
+ * cycle of the projector takes about ten.
+ */
+const SETTLING_TURNS = 20;
 
 interface Sleeper {
   readonly dueMs: number;
@@ -54,10 +60,10 @@ export class ManualClock implements Clock {
       if (next === undefined) break;
       this.#moveTo(next.dueMs);
       next.wake();
-      await turn();
+      await settled();
     }
     this.#moveTo(endMs);
-    await turn();
+    await settled();
   }
 
   /** Sets the wall clock as an operator or NTP would; sleepers and monotonic time do not notice. */
@@ -71,7 +77,7 @@ export class ManualClock implements Clock {
       if (turns === 10_000) {
         throw new Error(`Only ${this.#sleepers.size} of ${count} sleeps have begun.`);
       }
-      await turn();
+      await nextTurn();
     }
   }
 
@@ -88,4 +94,8 @@ export class ManualClock implements Clock {
     this.#wallMs += monotonicMs - this.#monotonicMs;
     this.#monotonicMs = monotonicMs;
   }
+}
+
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < SETTLING_TURNS; turns += 1) await nextTurn();
 }

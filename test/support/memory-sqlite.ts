@@ -2,8 +2,10 @@ import type { Clock } from "../../src/lib/clock.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { SqliteAuthority } from "../../src/store/drivers/sqlite/sqlite-authority.ts";
+import { SqliteBucketStates } from "../../src/store/drivers/sqlite/sqlite-bucket-states.ts";
 import { SqliteDatabase } from "../../src/store/drivers/sqlite/sqlite-database.ts";
 import { SqliteOutbox } from "../../src/store/drivers/sqlite/sqlite-outbox.ts";
+import { SqlitePurge } from "../../src/store/drivers/sqlite/sqlite-purge.ts";
 import { schemaSql } from "../../src/store/drivers/sqlite/sqlite-schema.ts";
 import { SqliteSettings } from "../../src/store/drivers/sqlite/sqlite-settings.ts";
 import { SqliteStore } from "../../src/store/drivers/sqlite/sqlite-store.ts";
@@ -15,6 +17,8 @@ export interface MemorySqlite {
   readonly outbox: SqliteOutbox;
   readonly authority: SqliteAuthority;
   readonly settings: SqliteSettings;
+  readonly bucketStates: SqliteBucketStates;
+  readonly purge: SqlitePurge;
   /** For what a person does to the tables by hand. */
   readonly database: SqliteDatabase;
 }
@@ -35,6 +39,8 @@ export async function openMemorySqlite(options: {
     outbox: new SqliteOutbox({ database, clock, retentionMs: DAY_MS }),
     authority: new SqliteAuthority({ database, clock, graceMs: DAY_MS }),
     settings: new SqliteSettings(database),
+    bucketStates: new SqliteBucketStates(database),
+    purge: new SqlitePurge({ database, clock }),
     database,
   };
 }

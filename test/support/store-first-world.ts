@@ -21,6 +21,7 @@ export async function openStoreFirstWorld(
   const own = harness.authority;
   const authority: StoreAuthorityPort = {
     hasEventPath: own.hasEventPath,
+    groupsWrites: own.groupsWrites,
     write: (...args) => own.write(...args),
     current: (...args) => own.current(...args),
     changeStamp: () => own.changeStamp(),
@@ -28,7 +29,7 @@ export async function openStoreFirstWorld(
   };
   const cache = new MemoryCache({ clock, maxBytes: 1024 * 1024 });
   const pool = new SyncPool(clock, 10);
-  const circuit = new StoreCircuit();
+  const circuit = new StoreCircuit(clock);
   const stats = new SyncStats();
   const events: string[] = [];
   const writes = new StoreFirstWritePath({

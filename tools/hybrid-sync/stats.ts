@@ -1,7 +1,9 @@
 import { z } from "zod";
+import type { RecoveryReport } from "../../src/sync/recovery-stats.ts";
 import { reads } from "../annotations.ts";
 import { isoTime } from "../answers.ts";
 import { defineTool } from "../define-tool.ts";
+import * as fields from "../fields.ts";
 import type { Services } from "../services.ts";
 
 const rate = z
@@ -46,15 +48,46 @@ export const hybridSyncStats = defineTool({
       .describe(
         "open: the store did not answer several times in a row and is left alone for a moment.",
       ),
+    cacheCircuit: z
+      .enum(["closed", "half-open", "open"])
+      .nullable()
+      .describe(
+        "The same of Redis: while it is open, reads are answered by the store and writes are refused at once. null: no Redis.",
+      ),
+    pressure: z
+      .strictObject({
+        level: fields.pressureLevel,
+        slowed: z.number().describe("Writes that were kept waiting."),
+        refused: z.number().describe("Writes that were refused with OVERLOADED."),
+      })
+      .describe("What new writes meet now, and have met."),
     mode: z.enum(["hybrid", "event-only"]),
+    recovery: z
+      .strictObject({
+        buckets: z.number().describe("Parts of the cache that this process has put right."),
+        lastAt: z.string().nullable(),
+        dropped: z.number().describe("Cached copies that were older than the store's."),
+        setAside: z
+          .number()
+          .describe("Copies that may have been deleted since; kept for a day under lockstep:a:."),
+        lostWrites: z
+          .number()
+          .describe("Writes that this process acknowledged from the journal and Redis lost."),
+        lost: z
+          .array(z.strictObject({ key: z.string(), version: z.string() }))
+          .describe("The latest of them."),
+      })
+      .nullable()
+      .describe("After Redis lost state; null without Redis."),
     pid: z.number(),
     since: z.string().describe("When this process began to count."),
   }),
   annotations: reads,
   async handle(_args, { syncReporter }: Pick<Services, "syncReporter">) {
-    const { pool, backlog, sinceMs, ...rest } = await syncReporter.report();
+    const { pool, backlog, recovery, sinceMs, ...rest } = await syncReporter.report();
     return {
       ...rest,
+      recovery: recovery === undefined ? null : recoveryAnswer(recovery),
       pool: { ...pool, utilization: pool.active / pool.max },
       unprocessedOutboxEvents: backlog?.unprocessed ?? null,
       pending: backlog?.pending ?? null,
@@ -62,3 +95,12 @@ export const hybridSyncStats = defineTool({
     };
   },
 });
+
+function recoveryAnswer({ lastAtMs, lost, lostWrites, ...counts }: RecoveryReport) {
+  return {
+    ...counts,
+    lastAt: lastAtMs === null ? null : isoTime(lastAtMs),
+    lostWrites: lost,
+    lost: [...lostWrites],
+  };
+}

@@ -14,7 +14,3 @@ export function readJson(body: unknown): unknown {
     throw new Refusal(400, "parseError", `The body is not valid ${reason}.`);
   }
 }
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

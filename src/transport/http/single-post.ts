@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isRecord } from "../../lib/is-record.ts";
 import type { McpMethods } from "../mcp-methods.ts";
 import { ProtocolError } from "../protocol-error.ts";
-import { isRecord, readJson } from "./read-json.ts";
+import { readJson } from "./read-json.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The id in the answer to a request that has none; MCP wants one that is not null. */

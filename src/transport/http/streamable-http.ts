@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isRecord } from "../../lib/is-record.ts";
 import type { Log } from "../../lib/log.ts";
 import { type McpMethods, refuseLaterRevision } from "../mcp-methods.ts";
 import { createMcpServer } from "../mcp-server.ts";
-import { isRecord, readJson } from "./read-json.ts";
+import { readJson } from "./read-json.ts";
 import { Refusal } from "./refusal.ts";
 import type { Session, Sessions } from "./sessions.ts";
 

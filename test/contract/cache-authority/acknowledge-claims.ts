@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { bucketOf } from "../../../src/model/bucket.ts";
-import { seqOf } from "../../../src/model/version.ts";
+import { formatVersion, seqOf } from "../../../src/model/version.ts";
 import {
   endsAt,
   GRACE_MS,
@@ -11,7 +11,7 @@ import {
   openedForEach,
   stateOf,
 } from "./harness.ts";
-import { later, writeClean, writeEntry, writeTombstone } from "./steps.ts";
+import { later, leaseOf, writeClean, writeEntry, writeTombstone } from "./steps.ts";
 
 export function describeAcknowledging(openHarness: OpenCacheAuthorityHarness): void {
   const open = openedForEach(openHarness);
@@ -243,6 +243,47 @@ export function describeAcknowledging(openHarness: OpenCacheAuthorityHarness): v
       expect(await cache.acknowledge([entry])).toEqual(["absent"]);
 
       expect(String(await raw.get("user:1"))).toBe("new");
+    });
+  });
+
+  describe("acknowledge, of an earlier epoch than the cache's", () => {
+    it("drops a value that has no meta, as recovery would have done", async () => {
+      const { cache, raw } = await open();
+      const entry = await writeEntry(cache);
+      await raw.forgetMeta("user:1");
+
+      const told = await cache.acknowledge([
+        { key: "user:1", version: formatVersion(0, seqOf(entry.version)) },
+      ]);
+
+      expect(told).toEqual(["absent"]);
+      expect(await raw.get("user:1")).toBeNull();
+    });
+  });
+
+  describe("acknowledge, while a fill is on its way", () => {
+    it("voids the lease, so that what was read of the shadow before cannot be filled after the copy is gone", async () => {
+      const { cache, raw } = await open();
+      const older = await writeClean(cache, { value: "older" });
+      const newer = await writeEntry(cache, { value: "newer" });
+      const token = await leaseOf(cache);
+
+      await cache.acknowledge([newer]);
+      await raw.del("user:1");
+      await raw.forgetMeta("user:1");
+
+      expect(await cache.fill(older, token)).toBe("skipped");
+      expect((await observeOne(cache)).value).toBeUndefined();
+    });
+
+    it("voids it without a copy, too", async () => {
+      const { cache } = await open();
+      const elsewhere = await writeEntry(cache, { key: "elsewhere" });
+      const token = await leaseOf(cache);
+
+      await cache.acknowledge([{ key: "user:1", version: elsewhere.version }]);
+
+      expect(await cache.fill({ ...elsewhere, key: "user:1" }, token)).toBe("skipped");
     });
   });
 

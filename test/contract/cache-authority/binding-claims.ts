@@ -96,6 +96,16 @@ export function describeBinding(openHarness: OpenCacheAuthorityHarness): void {
       expect(outcomes).toEqual(["bound", "bound"]);
       for (const one of processes) await writeToAllBuckets(one);
     });
+
+    it("lets one of two install an epoch that found the same state, and tells the other", async () => {
+      const { cache } = await open();
+      const [found] = await cache.buckets.states();
+
+      expect(await cache.buckets.install(found!, 7)).toBe("installed");
+      expect(await cache.buckets.install(found!, 8)).toBe("moved");
+
+      expect((await cache.buckets.states())[0]).toMatchObject({ isCurrent: true, epoch: 7 });
+    });
   });
 
   describe("a cache that lost everything", () => {

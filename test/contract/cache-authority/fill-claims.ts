@@ -170,6 +170,16 @@ export function describeFilling(openHarness: OpenCacheAuthorityHarness): void {
       expect(stateOf(await observeOne(cache))).toEqual(stateOf(before));
     });
 
+    it("does nothing after a write whose copy was evicted at once, not acknowledged by anyone", async () => {
+      const { cache, raw } = await open({ maxmemoryPolicy: "allkeys-lru" });
+      const token = await leaseOf(cache);
+      await writeEntry(cache);
+      await raw.del("user:1");
+      await raw.forgetMeta("user:1");
+
+      expect(await cache.fill(entryOf(), token)).toBe("skipped");
+    });
+
     it("does nothing with another's token, and leaves the lease to the other", async () => {
       const { cache } = await open();
       const token = await leaseOf(cache);

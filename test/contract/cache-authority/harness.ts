@@ -23,8 +23,8 @@ export interface CacheAuthorityHarness {
   /** Bound to {@link STORE_ID}. */
   readonly cache: CacheAuthorityPort;
   readonly raw: RawCache;
-  /** Another process' connection to the same cache, bound to nothing yet. */
-  readonly openAnother: () => Promise<CacheAuthorityPort>;
+  /** Another process' connection to the same cache, bound to nothing yet. It recovers lost buckets unless told otherwise. */
+  readonly openAnother: (options?: { readonly recovers: boolean }) => Promise<CacheAuthorityPort>;
   /** The cache's clock, milliseconds since 1970. */
   readonly nowMs: () => Promise<number>;
   readonly elapse: (ms: number) => Promise<void>;
@@ -59,6 +59,10 @@ export interface RawCache {
   setPolicy(maxmemoryPolicy: string): Promise<void>;
   /** Everything goes: data, states and markers. */
   lose(): Promise<void>;
+  /** The server ends and comes back with all of its data; its clients are connected to it again. */
+  restart(): Promise<void>;
+  /** The value of the key that recovery has set aside. */
+  asideOf(key: string): Promise<{ readonly text: string; readonly ttlMs: number } | undefined>;
 }
 
 export const OTHER_TYPES = ["list", "hash", "set", "zset", "stream"] as const;

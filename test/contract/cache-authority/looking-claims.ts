@@ -118,6 +118,16 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
       expect((await observeOne(cache)).meta?.version).toBe(entryOf().version);
     });
 
+    it("is seen by a scan where nothing else is left of the key", async () => {
+      const { cache, raw } = await open();
+      await writeClean(cache);
+      await raw.del("user:1");
+
+      await raw.spoilMeta("user:1", how);
+
+      expect(await scanned(cache)).toEqual(["user:1"]);
+    });
+
     it("is dropped with the copy", async () => {
       const { cache, raw } = await open();
       await writeClean(cache);

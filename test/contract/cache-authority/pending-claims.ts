@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { bucketOf } from "../../../src/model/bucket.ts";
+import { seqOf } from "../../../src/model/version.ts";
 import { MINUTE_MS, type OpenCacheAuthorityHarness, openedForEach } from "./harness.ts";
 import { writeEntry, writeTombstone } from "./steps.ts";
 
@@ -22,6 +23,22 @@ export function describePending(openHarness: OpenCacheAuthorityHarness): void {
       expect(await cache.pendingOlderThan({ ageMs: 200, limit: 100 })).toEqual(old);
       expect(await cache.pendingOlderThan({ ageMs: 0, limit: 100 })).toEqual([...old, "young"]);
       expect(await cache.pendingOlderThan({ ageMs: MINUTE_MS, limit: 100 })).toEqual([]);
+    });
+
+    it("tell how far back each bucket's oldest goes", async () => {
+      const { cache } = await open();
+      expect(await cache.oldestPendingSeqs()).toEqual(new Map());
+      const first = await writeEntry(cache, { key: "{one}first" });
+      await writeEntry(cache, { key: "{one}second" });
+      const other = await writeEntry(cache, { key: "{other}" });
+      await writeEntry(cache, { key: "{one}first" });
+
+      expect(await cache.oldestPendingSeqs()).toEqual(
+        new Map([
+          [bucketOf("{one}"), seqOf(first.version)],
+          [bucketOf("{other}"), seqOf(other.version)],
+        ]),
+      );
     });
 
     it("come oldest first, as many as asked for after the first so many", async () => {
@@ -56,6 +73,24 @@ export function describePending(openHarness: OpenCacheAuthorityHarness): void {
         const page = await cache.pendingOlderThan({ ageMs: 0, limit, offset });
         expect(page).toEqual(keys.slice(offset, offset + limit));
       }
+    });
+
+    it("are named last, whatever the age, where the server's clock has gone back behind their marker", async () => {
+      const { cache, raw, nowMs, elapse } = await open();
+      await writeEntry(cache, { key: "past" });
+      await elapse(300);
+      await writeEntry(cache, { key: "soon" });
+      // As if the clock had been an hour ahead when the last writes came.
+      for (const key of ["future:1", "future:2"]) {
+        await raw.setLastSeq(key, ((await nowMs()) + 60 * MINUTE_MS) * 1000);
+        await writeEntry(cache, { key });
+      }
+      const named = (ageMs: number) => cache.pendingOlderThan({ ageMs, limit: 10 });
+
+      expect(await named(200)).toEqual(["past", "future:1", "future:2"]);
+      expect(await named(MINUTE_MS)).toEqual(["future:1", "future:2"]);
+      expect(await named(120 * MINUTE_MS)).toEqual([]);
+      expect(await cache.countPending(200)).toBe(1);
     });
 
     it("are neither counted nor named once they are acknowledged", async () => {

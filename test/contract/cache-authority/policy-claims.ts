@@ -44,18 +44,18 @@ export function describePolicy(openHarness: OpenCacheAuthorityHarness): void {
       const { cache } = await open();
       const { version } = await writeClean(cache);
 
-      expect(await cache.provesRemoval(version)).toBe(true);
+      expect(await cache.provesRemoval("user:1", version)).toBe(true);
     });
 
     it("never does where something could have been evicted, or could until now", async () => {
       const { cache, raw } = await open({ maxmemoryPolicy: "volatile-lru" });
       const { version } = await writeClean(cache);
-      expect(await cache.provesRemoval(version)).toBe(false);
+      expect(await cache.provesRemoval("user:1", version)).toBe(false);
       await raw.setPolicy("noeviction");
       await cache.refreshPolicy();
       await raw.setPolicy("allkeys-lru");
 
-      expect(await cache.provesRemoval(version)).toBe(false);
+      expect(await cache.provesRemoval("user:1", version)).toBe(false);
     });
 
     it("does not once the policy was seen to be another in this run", async () => {
@@ -66,7 +66,7 @@ export function describePolicy(openHarness: OpenCacheAuthorityHarness): void {
       await raw.setPolicy("noeviction");
       await cache.refreshPolicy();
 
-      expect(await cache.provesRemoval(version)).toBe(false);
+      expect(await cache.provesRemoval("user:1", version)).toBe(false);
     });
 
     it("does not for a version of another epoch", async () => {
@@ -74,7 +74,7 @@ export function describePolicy(openHarness: OpenCacheAuthorityHarness): void {
       const { version } = await writeClean(cache);
       const other = formatVersion(FIRST_EPOCH + 1, seqOf(version) + MINUTE_MS);
 
-      expect(await cache.provesRemoval(other)).toBe(false);
+      expect(await cache.provesRemoval("user:1", other)).toBe(false);
     });
   });
 }

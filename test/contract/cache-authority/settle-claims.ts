@@ -128,6 +128,18 @@ export function describeSettling(openHarness: OpenCacheAuthorityHarness): void {
       expect(stateOf(await observeOne(cache))).toEqual(stateOf(before));
     });
 
+    it("keeps a copy that has replaced a write of the journal, once the policy has changed", async () => {
+      const { cache, raw } = await openAny({ maxmemoryPolicy: "noeviction" });
+      await writeEntry(cache);
+      await raw.setPolicy("allkeys-lru");
+      await cache.refreshPolicy();
+      const second = await writeEntry(cache, { value: "second" });
+
+      expect(await cache.withdraw("user:1", second.version)).toBe("kept");
+
+      expect((await observeOne(cache)).value?.text).toBe("second");
+    });
+
     it("voids the lease", async () => {
       const { cache } = await open();
       const entry = await writeEntry(cache);

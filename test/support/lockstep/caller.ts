@@ -17,13 +17,15 @@ export class ToolFailure extends Error implements ErrorText {
   readonly code: string;
   readonly hint: string;
   readonly retryable: boolean;
+  readonly retryAfterMs?: number;
 
-  constructor(tool: string, { code, message, hint, retryable }: ErrorText) {
+  constructor(tool: string, { code, message, hint, retryable, retryAfterMs }: ErrorText) {
     super(`${tool}: ${code}: ${message}`);
     this.name = "ToolFailure";
     this.code = code;
     this.hint = hint;
     this.retryable = retryable;
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -1,5 +1,5 @@
 /** One acknowledged write or answered read, as its caller saw it. Times are of one clock. */
-export type Operation = WriteOperation | ReadOperation;
+export type Operation = WriteOperation | ReadOperation | UnknownWrite;
 
 interface Timed {
   readonly key: string;
@@ -10,6 +10,13 @@ interface Timed {
 export interface WriteOperation extends Timed {
   readonly op: "write";
   readonly version: string;
+  /** null: a delete. */
+  readonly value: string | null;
+}
+
+/** A write that may have happened, then or later, or not at all. */
+export interface UnknownWrite extends Timed {
+  readonly op: "unknown";
   /** null: a delete. */
   readonly value: string | null;
 }
@@ -58,6 +65,7 @@ function disorderedWrites(writes: readonly WriteOperation[]): readonly string[] 
 function impossibleReads(operations: readonly Operation[]): readonly string[] {
   const writes = operations.filter(isWrite);
   const reads = operations.filter(isRead);
+  const unknown = operations.filter(isUnknown);
   const byVersion = new Map(writes.map((write) => [write.version, write]));
   return reads.flatMap((read) => {
     const { key, seen } = read;
@@ -66,8 +74,12 @@ function impossibleReads(operations: readonly Operation[]): readonly string[] {
       const deletes = writes.filter(({ value }) => value === null);
       const canBe =
         floor === "" ||
-        deletes.some(({ version, beganMs }) => version >= floor && beganMs < read.endedMs);
+        deletes.some(({ version, beganMs }) => version >= floor && beganMs < read.endedMs) ||
+        unknown.some(({ value, beganMs }) => value === null && beganMs < read.endedMs);
       return canBe ? [] : [`${key}: not found, although ${floor} was there`];
+    }
+    if (unknown.some(({ value, beganMs }) => value === seen.value && beganMs < read.endedMs)) {
+      return (seen.version ?? "") >= floor ? [] : [`${key}: read ${seen.version} after ${floor}`];
     }
     const written = byVersion.get(seen.version ?? "");
     if (written === undefined || written.value !== seen.value || written.beganMs > read.endedMs) {
@@ -81,9 +93,7 @@ function impossibleReads(operations: readonly Operation[]): readonly string[] {
 function newestBefore(read: ReadOperation, operations: readonly Operation[]): string {
   return operations
     .filter(({ endedMs }) => endedMs < read.beganMs)
-    .map((operation) =>
-      operation.op === "write" ? operation.version : (operation.seen?.version ?? ""),
-    )
+    .map(versionOf)
     .reduce((newest, version) => (version > newest ? version : newest), "");
 }
 
@@ -103,4 +113,19 @@ function isWrite(operation: Operation): operation is WriteOperation {
 
 function isRead(operation: Operation): operation is ReadOperation {
   return operation.op === "read";
+}
+
+function isUnknown(operation: Operation): operation is UnknownWrite {
+  return operation.op === "unknown";
+}
+
+function versionOf(operation: Operation): string {
+  switch (operation.op) {
+    case "write":
+      return operation.version;
+    case "read":
+      return operation.seen?.version ?? "";
+    case "unknown":
+      return "";
+  }
 }

@@ -1,6 +1,6 @@
 import { bucketOf } from "../../../src/model/bucket.ts";
 import { contentHash } from "../../../src/model/content-hash.ts";
-import { formatVersion, seqOf } from "../../../src/model/version.ts";
+import { epochOf, formatVersion, seqOf } from "../../../src/model/version.ts";
 import type { CopyClass } from "../../../src/verify/classify.ts";
 import type { RepairAction } from "../../../src/verify/plan-repair.ts";
 import type { OpenLockstep } from "./open-lockstep.ts";
@@ -69,7 +69,7 @@ export class Gardener {
   async putNewerRow(key: string, lastValue: string): Promise<void> {
     const row = await this.backends.rowOf(key);
     if (row === null) throw new Error(`There is no row ${key}.`);
-    const version = formatVersion(1, seqOf(row.version) + 1);
+    const version = formatVersion(epochOf(row.version), seqOf(row.version) + 1);
     const written = { lastValue, valueHash: contentHash(lastValue), version };
     await this.backends.rows.updateOne({ _id: key }, { $set: written });
   }

@@ -1,5 +1,5 @@
 import type { SeededRandom } from "../seeded-random.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, ToolFailure } from "./caller.ts";
 import type { Operation } from "./history.ts";
 
 export interface StormOptions {
@@ -19,7 +19,8 @@ export interface StormOptions {
 
 /**
  * Sets, deletes and reads keys through all callers at once, by a seeded plan, and returns what each caller was told.
- * Every value is written once, so that a read tells which write it saw. A refused operation fails the storm.
+ * Every value is written once, so that a read tells which write it saw. A refused operation fails the storm; a write of
+ * which its caller was told that nobody knows the outcome does not.
  */
 export async function storm(
   callers: readonly Caller[],
@@ -66,9 +67,14 @@ async function operate(
     };
   }
   const isDelete = dice < 6;
-  const { version } = isDelete
-    ? await caller.call("kv_delete", { key })
-    : await caller.call("kv_set", { key, value });
-  const endedMs = performance.now();
-  return { op: "write", key, beganMs, endedMs, version, value: isDelete ? null : value };
+  const written = isDelete ? null : value;
+  try {
+    const { version } = isDelete
+      ? await caller.call("kv_delete", { key })
+      : await caller.call("kv_set", { key, value });
+    return { op: "write", key, beganMs, endedMs: performance.now(), version, value: written };
+  } catch (error) {
+    if (!(error instanceof ToolFailure) || error.code !== "UNKNOWN_OUTCOME") throw error;
+    return { op: "unknown", key, beganMs, endedMs: performance.now(), value: written };
+  }
 }

@@ -1,4 +1,6 @@
 import type { Durability } from "../../../src/kv/write-path.ts";
+import type { CircuitState } from "../../../src/lib/circuit.ts";
+import type { PressureLevel } from "../../../src/load/judge-pressure.ts";
 import type { SyncMethod } from "../../../src/model/entry.ts";
 import type { SyncMode } from "../../../src/model/sync-settings.ts";
 import type { CopyClass } from "../../../src/verify/classify.ts";
@@ -33,6 +35,16 @@ export interface ToolAnswers {
       readonly unprocessed: number;
     };
     readonly wouldUse: SyncMethod;
+    readonly pressure: {
+      readonly level: PressureLevel;
+      readonly reason: string;
+      readonly inputs: {
+        readonly memoryRatio: number | null;
+        readonly unsyncedMb: number;
+        readonly unsyncedAgeSec: number | null;
+        readonly outboxEvents: number;
+      };
+    };
   };
   readonly hybrid_sync_configure: {
     readonly mode: SyncMode;
@@ -68,7 +80,21 @@ export interface ToolAnswers {
     readonly methods: Readonly<Record<SyncMethod, number>>;
     readonly unprocessedOutboxEvents: number | null;
     readonly pending: number | null;
+    readonly circuit: CircuitState;
+    readonly cacheCircuit: CircuitState | null;
+    readonly pressure: {
+      readonly level: PressureLevel;
+      readonly slowed: number;
+      readonly refused: number;
+    };
     readonly mode: SyncMode;
+    readonly recovery: {
+      readonly buckets: number;
+      readonly dropped: number;
+      readonly setAside: number;
+      readonly lostWrites: number;
+      readonly lost: readonly { readonly key: string; readonly version: string }[];
+    } | null;
     readonly pid: number;
   };
   readonly verify_cache_sync: {

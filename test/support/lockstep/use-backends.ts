@@ -120,7 +120,7 @@ export class Backends {
         if (markers + events > 0) throw new Error(`${markers} markers, ${events} events`);
         return true;
       },
-      // Events that a killed process had claimed are free again after ten seconds.
+      // A killed process may have claimed some.
       { withinMs: 20_000, what: "journal and outbox to drain" },
     );
   }

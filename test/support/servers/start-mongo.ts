@@ -16,6 +16,9 @@ export interface StartMongoOptions {
 const electionTimeoutMillis = 1_000;
 const heartbeatIntervalMillis = 300;
 
+/** The default of ten seconds is not enough for three members on a machine that has other things to do. */
+const launchTimeout = 60_000;
+
 /** Starts mongod on free ports with folders of its own, and waits until it takes writes. */
 export async function startMongo({
   replicaSet = 0,
@@ -56,6 +59,7 @@ async function member(folder: GuardedFolder, index: number, args: readonly strin
   await mkdir(dbPath);
   return {
     dbPath,
+    launchTimeout,
     storageEngine: "wiredTiger" as const,
     args: [
       "--wiredTigerCacheSizeGB",

@@ -13,6 +13,8 @@ export interface StartRedisOptions {
   readonly version?: "system" | "6.2";
   /** Added to the command line, and stronger than the defaults: no persistence, loopback only. */
   readonly args?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server on a free port, with a folder of its own, and waits until it answers PING. */
@@ -21,7 +23,7 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Redis
   // Somebody else can take a free port before Redis does; that is not worth a failed test.
   for (let attempt = 1; ; attempt += 1) {
     const folder = await GuardedFolder.create("redis");
-    const server = new RedisServer(binary, await freePort(), folder, options.args ?? []);
+    const server = new RedisServer(binary, await freePort(), folder, options);
     try {
       await server.restart();
       return server;
@@ -39,14 +41,21 @@ export class RedisServer {
   readonly #binary: string;
   readonly #folder: GuardedFolder;
   readonly #args: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
 
-  constructor(binary: string, port: number, folder: GuardedFolder, args: readonly string[]) {
+  constructor(
+    binary: string,
+    port: number,
+    folder: GuardedFolder,
+    { args = [], env = {} }: Pick<StartRedisOptions, "args" | "env">,
+  ) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
     this.#binary = binary;
     this.#folder = folder;
     this.#args = args;
+    this.#env = env;
   }
 
   /** The server's working folder, where dumps, append-only files and its log are. */
@@ -92,6 +101,7 @@ export class RedisServer {
     const log = await open(join(this.dir, "redis.log"), "w");
     const started = spawn(this.#binary, this.#commandLine(), {
       stdio: ["ignore", log.fd, log.fd],
+      env: { ...process.env, ...this.#env },
     });
     this.#process = started;
     started.once("exit", () => {

@@ -8,6 +8,7 @@ const safe: CachePolicy = {
   pinned: true,
   persistence: "aof-everysec",
   serverVersion: "7.0.15",
+  showsIncarnation: true,
 };
 
 describe("what is unsafe about a cache", () => {
@@ -17,6 +18,13 @@ describe("what is unsafe about a cache", () => {
       expect(policyWarnings({ ...safe, persistence })).toEqual([]);
     },
   );
+
+  it("is that a restart may go unnoticed where the server does not tell who it is", () => {
+    const warnings = policyWarnings({ ...safe, showsIncarnation: false });
+
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("INFO");
+  });
 
   it("is nothing without a memory limit, under whatever policy that holds", () => {
     const policy: CachePolicy = { ...safe, maxmemoryPolicy: "noeviction", maxmemoryBytes: 0 };

@@ -154,4 +154,18 @@ describe("CacheFirstReadPath, unpinned", () => {
 
     expect(await world.read()).toMatchObject({ found: false, source: "store" });
   });
+
+  it.each([
+    ["was changed", "value = x'6f74686572'"],
+    ["was nulled", "value = NULL"],
+  ])("refuses a stored value that %s by another hand, and does not fill it", async (_what, set) => {
+    const world = await openWorld();
+    await inStep(world);
+    world.forget();
+    world.database.query(`UPDATE kvshadow SET ${set}`).run();
+
+    await expect(world.read()).rejects.toMatchObject({ code: "VALUE_CORRUPT" });
+
+    expect((await world.seen()).value).toBeUndefined();
+  });
 });

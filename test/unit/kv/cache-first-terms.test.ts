@@ -268,6 +268,24 @@ describe("a repetition of a write that the store does not have", () => {
   });
 });
 
+describe("an idempotency key of a write from before the policy pinned anything", () => {
+  it("brings the write into the shadow, if its first call ended before", async () => {
+    const { writes, redis, past, current } = await openWorld({ maxmemoryPolicy: "allkeys-lru" });
+    const command = withId("id", setOf({ value: "first" }));
+    // The first write of the key lets the cache judge the key of the second.
+    await writes.write(withId("other", setOf({ value: "zeroth" })), "direct");
+    const minted = await past.cache.write(command);
+    redis.maxmemoryPolicy = "noeviction";
+    await past.cache.refreshPolicy();
+
+    const again = await writes.write(command, "direct");
+
+    expect(minted).toMatchObject({ outcome: "written", entry: { version: again.version } });
+    expect(again.durable).toBe("shadow");
+    expect(await current()).toMatchObject({ version: again.version, value: "first" });
+  });
+});
+
 function errorOf(error: unknown): unknown {
   return error;
 }

@@ -1,10 +1,21 @@
 import { describe, expect, it } from "@jest/globals";
+import { loadSqlite } from "../../../src/store/drivers/sqlite/load-sqlite.ts";
 import { closedAfterEach } from "../../contract/closed-after-each.ts";
 import { deleteOf, setOf } from "../../contract/commands.ts";
 import { openStoreFirstWorld } from "../../support/store-first-world.ts";
 
 describe("StoreFirstReadPath", () => {
   const open = closedAfterEach(() => openStoreFirstWorld());
+  const openEdited = closedAfterEach(async () => {
+    const world = await openStoreFirstWorld();
+    const { DatabaseSync } = await loadSqlite();
+    const shell = new DatabaseSync(world.file);
+    const close = async () => {
+      shell.close();
+      await world.close();
+    };
+    return { ...world, shell, close };
+  });
 
   it("reads a key that is not cached from the store, and from its copy afterwards", async () => {
     const { reads, authority, clock } = await open();
@@ -96,5 +107,30 @@ describe("StoreFirstReadPath", () => {
         expect(await reads.read("user:1")).toMatchObject({ value: "held", source: "store" });
       }
     });
+  });
+
+  it.each([
+    ["was changed", "value = x'6f74686572'"],
+    ["was nulled", "value = NULL"],
+  ])("refuses a stored value that %s by another hand, and does not copy it", async (_what, set) => {
+    const { reads, authority, cache, shell } = await openEdited();
+    await authority.write(setOf(), { to: "shadow" });
+    await reads.read("user:1");
+    shell.exec(`UPDATE kvshadow SET ${set}`);
+
+    await expect(reads.read("user:1")).rejects.toMatchObject({ code: "VALUE_CORRUPT" });
+    await expect(reads.readStored("user:1")).rejects.toMatchObject({ code: "VALUE_CORRUPT" });
+
+    expect(cache.get("user:1")).toBeUndefined();
+    await authority.write(setOf({ value: "again" }), { to: "shadow" });
+    expect(await reads.read("user:1")).toMatchObject({ value: "again" });
+  });
+
+  it("finds no value where a tombstone's row was edited", async () => {
+    const { reads, authority, shell } = await openEdited();
+    await authority.write(deleteOf(), { to: "shadow" });
+    shell.exec("UPDATE kvshadow SET value = x'6f74686572'");
+
+    expect(await reads.read("user:1")).toMatchObject({ found: false });
   });
 });

@@ -130,6 +130,7 @@ describe("StoreFirstWritePath", () => {
     const gate = deferred();
     const openSlow = closedAfterEach(() =>
       openStoreFirstWorld((own) => ({
+        groupsWrites: false,
         write: async (...args) => {
           await gate.promise;
           return own.write(...args);

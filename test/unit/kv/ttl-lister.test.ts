@@ -80,6 +80,18 @@ describe("TtlLister", () => {
     expect(page).toMatchObject({ total: 3, cursor: expect.any(String) });
   });
 
+  it("counts them once in a listing, and not for each answer", async () => {
+    const { list, redis, calls } = await openWorld();
+    for (let i = 0; i < 1500; i += 1) redis.set(`key:${i}`, "value");
+    const first = await list({ limit: 100 });
+    calls.length = 0;
+
+    const second = await list({ limit: 100, cursor: first.cursor ?? "" });
+
+    expect([first.total, second.total]).toEqual([1500, 1500]);
+    expect(calls).toEqual(["cache.scan", "cache.timesToLive"]);
+  });
+
   it("leaves out keys that have no value: deleted ones, and those that are only marked", async () => {
     const { list, past, redis } = await openWorld();
     await past.cache.write(deleteOf({ key: "deleted" }));
@@ -106,9 +118,10 @@ describe("TtlLister", () => {
     ["some text", "next"],
     ["no list", encoded(5)],
     ["nothing", encoded(null)],
-    ["a list of another kind", encoded([1, 0])],
-    ["a negative place", encoded([null, -1])],
-    ["half a place", encoded([null, 0.5])],
+    ["a list of another kind", encoded([1, 0, 5])],
+    ["a negative place", encoded([null, -1, 5])],
+    ["half a place", encoded([null, 0.5, 5])],
+    ["a place without a count", encoded([null, 0])],
     ["no place at all", encoded([null])],
   ])("refuses a cursor that is %s", async (_what, cursor) => {
     const { list } = await openWorld();

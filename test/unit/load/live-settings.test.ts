@@ -25,7 +25,7 @@ describe("LiveSettings", () => {
     const unset = { source: "default", atMs: null, by: null };
     expect(await settings.configure({})).toEqual({
       inForce: DEFAULT_SETTINGS,
-      sources: { mode: unset, poolRatio: unset, queued: unset, unprocessed: unset },
+      sources: Object.fromEntries(Object.keys(DEFAULT_SETTINGS).map((name) => [name, unset])),
       revision: 0,
       warning: undefined,
     });

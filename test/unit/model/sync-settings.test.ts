@@ -6,7 +6,16 @@ const keptAs = (value: unknown) => ({ value, by: "one" });
 
 describe("decodeSettings", () => {
   it("reads each setting with when and by whom", () => {
-    const values = { mode: "event-only", poolRatio: 0.5, queued: 0, unprocessed: 7 };
+    const values = {
+      mode: "event-only",
+      poolRatio: 0.5,
+      queued: 0,
+      unprocessed: 7,
+      memoryRatio: 1,
+      unsyncedMb: 5,
+      unsyncedAgeSec: 0,
+      outboxEvents: 9,
+    };
     const stored = Object.fromEntries(
       Object.entries(values).map(([name, value]) => [name, keptAs(value)]),
     );
@@ -16,6 +25,10 @@ describe("decodeSettings", () => {
       poolRatio: { value: 0.5, atMs: 1, by: "one" },
       queued: { value: 0, atMs: 1, by: "one" },
       unprocessed: { value: 7, atMs: 1, by: "one" },
+      memoryRatio: { value: 1, atMs: 1, by: "one" },
+      unsyncedMb: { value: 5, atMs: 1, by: "one" },
+      unsyncedAgeSec: { value: 0, atMs: 1, by: "one" },
+      outboxEvents: { value: 9, atMs: 1, by: "one" },
     });
   });
 
@@ -29,6 +42,10 @@ describe("decodeSettings", () => {
     { poolRatio: keptAs("0.5") },
     { queued: keptAs(-1) },
     { unprocessed: keptAs(1.5) },
+    { memoryRatio: keptAs(0) },
+    { unsyncedMb: keptAs(-1) },
+    { unsyncedAgeSec: keptAs("60") },
+    { outboxEvents: keptAs(null) },
     { another: keptAs(1) },
   ])("leaves out what is no setting: %j", (stored) => {
     expect(decode(stored)).toEqual({});

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Entry } from "../../../src/model/entry.ts";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
+import { beginLife } from "../../../src/store/statement-life.ts";
 import { applyEntries, applyEvents, isRefusal } from "../../../src/sync/apply-around-refusals.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
 import { cacheDown, eventOf, storeDown } from "../../support/builders.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 
 /** A store that refuses each call with one of these values in it, as a bulk on a real one may. */
 function storeWithout(...forbidden: readonly string[]) {
@@ -21,6 +23,7 @@ function storeWithout(...forbidden: readonly string[]) {
   };
 }
 
+const LIFE = beginLife(new ManualClock());
 const refused = () => new LockstepError("DOCUMENT_REFUSED", "A rule forbids it.");
 const entriesOf = (...values: readonly string[]) =>
   values.map((value) => entryOf({ key: value, value }));
@@ -29,8 +32,8 @@ describe("applyEntries", () => {
   it("makes one call where nothing is refused, and none for nothing", async () => {
     const store = storeWithout();
 
-    const applied = await applyEntries(store, entriesOf("a", "b", "c"));
-    await applyEntries(store, []);
+    const applied = await applyEntries(store, entriesOf("a", "b", "c"), LIFE);
+    await applyEntries(store, [], LIFE);
 
     expect([...applied.versions.keys()]).toEqual(["a", "b", "c"]);
     expect(applied.refused.size).toBe(0);
@@ -40,7 +43,7 @@ describe("applyEntries", () => {
   it("takes everything but what is refused, and says why", async () => {
     const store = storeWithout("c", "g");
 
-    const applied = await applyEntries(store, entriesOf("a", "b", "c", "d", "e", "f", "g"));
+    const applied = await applyEntries(store, entriesOf("a", "b", "c", "d", "e", "f", "g"), LIFE);
 
     expect([...store.taken.keys()].toSorted()).toEqual(["a", "b", "d", "e", "f"]);
     expect([...applied.versions.keys()].toSorted()).toEqual(["a", "b", "d", "e", "f"]);
@@ -54,7 +57,7 @@ describe("applyEntries", () => {
     const store = storeWithout("v77");
     const values = Array.from({ length: 500 }, (_, at) => `v${at}`);
 
-    const applied = await applyEntries(store, entriesOf(...values));
+    const applied = await applyEntries(store, entriesOf(...values), LIFE);
 
     expect([...applied.refused.keys()]).toEqual(["v77"]);
     expect(store.bulks.length).toBeLessThan(20);
@@ -67,7 +70,7 @@ describe("applyEntries", () => {
       },
     };
 
-    await expect(applyEntries(failing, entriesOf("a", "b"))).rejects.toMatchObject({
+    await expect(applyEntries(failing, entriesOf("a", "b"), LIFE)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
     });
   });
@@ -80,7 +83,7 @@ describe("applyEvents", () => {
   it("writes the newest of a key alone where that is taken", async () => {
     const store = storeWithout("one");
 
-    const applied = await applyEvents(store, [at(1, "one"), at(2, "two")]);
+    const applied = await applyEvents(store, [at(1, "one"), at(2, "two")], LIFE);
 
     expect(applied).toEqual({ versions: new Map([["a", versionNo(2)]]), refused: [] });
     expect(store.bulks).toEqual([["two"]]);
@@ -89,7 +92,7 @@ describe("applyEvents", () => {
   it("falls back to the next older one where the newest is refused", async () => {
     const store = storeWithout("three", "two");
 
-    const applied = await applyEvents(store, [at(1, "one"), at(3, "three"), at(2, "two")]);
+    const applied = await applyEvents(store, [at(1, "one"), at(3, "three"), at(2, "two")], LIFE);
 
     expect(applied.versions).toEqual(new Map([["a", versionNo(1)]]));
     expect(applied.refused.map(({ event }) => event.id)).toEqual(["3", "2"]);
@@ -99,7 +102,11 @@ describe("applyEvents", () => {
   it("refuses both of two events that are the same write", async () => {
     const store = storeWithout("one");
 
-    const applied = await applyEvents(store, [at(1, "one"), { ...at(1, "one"), id: "again" }]);
+    const applied = await applyEvents(
+      store,
+      [at(1, "one"), { ...at(1, "one"), id: "again" }],
+      LIFE,
+    );
 
     expect(applied.refused.map(({ event }) => event.id)).toEqual(["1", "again"]);
   });

@@ -24,7 +24,7 @@ describe("Backlog", () => {
   it("is nothing when both sides are in step", async () => {
     const { backlog } = await openWorld();
 
-    expect(await backlog.count()).toEqual({ unprocessed: 0, parked: 0, pending: 0 });
+    expect(await backlog.count()).toEqual({ events: 0, unprocessed: 0, parked: 0, pending: 0 });
   });
 
   it("counts a write in its direct call as pending, and as unprocessed once its call has left it", async () => {
@@ -35,8 +35,8 @@ describe("Backlog", () => {
     await clock.advance(CALL_LIMIT_MS + 1);
     const after = await backlog.count();
 
-    expect(during).toEqual({ unprocessed: 0, parked: 0, pending: 1 });
-    expect(after).toEqual({ unprocessed: 1, parked: 0, pending: 0 });
+    expect(during).toEqual({ events: 0, unprocessed: 0, parked: 0, pending: 1 });
+    expect(after).toEqual({ events: 0, unprocessed: 1, parked: 0, pending: 0 });
   });
 
   it("counts a write once that is in the journal and in the outbox", async () => {
@@ -45,7 +45,7 @@ describe("Backlog", () => {
     await mint("journal only");
     await clock.advance(CALL_LIMIT_MS + 1);
 
-    expect(await backlog.count()).toEqual({ unprocessed: 2, parked: 0, pending: 0 });
+    expect(await backlog.count()).toEqual({ events: 1, unprocessed: 2, parked: 0, pending: 0 });
   });
 
   it("counts each event of a key, as the outbox lists them", async () => {
@@ -54,7 +54,7 @@ describe("Backlog", () => {
     await append("a");
     await clock.advance(CALL_LIMIT_MS + 1);
 
-    expect(await backlog.count()).toEqual({ unprocessed: 2, parked: 0, pending: 0 });
+    expect(await backlog.count()).toEqual({ events: 2, unprocessed: 2, parked: 0, pending: 0 });
   });
 
   it("counts events alone where the cache keeps no journal", async () => {
@@ -63,7 +63,7 @@ describe("Backlog", () => {
     await past.cache.acknowledge([{ key: "a", version: "9".repeat(24) }]);
     const backlog = new Backlog(ports.cache, undefined, ports.outbox, CALL_LIMIT_MS);
 
-    expect(await backlog.count()).toEqual({ unprocessed: 1, parked: 0, pending: 0 });
+    expect(await backlog.count()).toEqual({ events: 1, unprocessed: 1, parked: 0, pending: 0 });
   });
 
   it("still counts a parked event, and the write of its key once", async () => {
@@ -76,7 +76,7 @@ describe("Backlog", () => {
     );
     await clock.advance(CALL_LIMIT_MS + 1);
 
-    expect(await backlog.count()).toEqual({ unprocessed: 1, parked: 1, pending: 0 });
+    expect(await backlog.count()).toEqual({ events: 1, unprocessed: 1, parked: 1, pending: 0 });
   });
 
   it("fails as the side fails that does not answer", async () => {

@@ -37,9 +37,12 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
   });
 
   it("voids the lease of a reader that looked before the write landed", async () => {
-    const { deliver, past, entry } = await openWorld();
+    const { deliver, past, entry, redis } = await openWorld();
     const token = await past.cache.takeLease(entry.key);
     await deliver("direct");
+    // While the copy is there, nothing is filled anyway.
+    redis.evict(entry.key, "value");
+    redis.evict(entry.key, "meta");
 
     const filled = await past.cache.fill({ ...entry, version: "0".repeat(24) }, token!);
 
@@ -127,6 +130,17 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
 
     expect(calls.at(-1)).toBe("cache.withdraw");
     expect(await places()).toMatchObject({ cached: false });
+  });
+
+  it("does not know the outcome of a write that cannot be withdrawn, because it has replaced one of the journal", async () => {
+    const { deliver, steered, redis, entry, places } = await openWorld();
+    redis.markers.set(entry.key, 1);
+    steered.store.on("applyNewer", refused);
+    steered.outbox.on("append", refused);
+
+    expect(await deliver("direct")).toBe("UNKNOWN_OUTCOME");
+
+    expect(await places()).toMatchObject({ shadow: false, cached: true });
   });
 
   it("settles what lands after it was given up and withdrawn, in the shadow or in the outbox", async () => {

@@ -2,7 +2,9 @@ import { describe, expect, it } from "@jest/globals";
 import type { Entry } from "../../../src/model/entry.ts";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import type { Version } from "../../../src/model/version.ts";
+import { beginLife, type StatementLife } from "../../../src/store/statement-life.ts";
 import { DirectSync } from "../../../src/sync/direct-sync.ts";
+import { EpochCheck } from "../../../src/sync/epoch-check.ts";
 import { StoreCircuit } from "../../../src/sync/store-circuit.ts";
 import { SyncPool } from "../../../src/sync/sync-pool.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
@@ -20,16 +22,19 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
   const late: [string, Version][] = [];
   const { store } = ports;
   const pool = new SyncPool(clock, concurrency);
-  const sync = new DirectSync<string>({
+  const lives: (StatementLife | undefined)[] = [];
+  const direct = new DirectSync<string>({
     store: {
       ...store,
-      applyNewer: (entries, method) => {
+      applyNewer: (entries, method, life) => {
         bulks.push(entries);
-        return store.applyNewer(entries, method);
+        lives.push(life);
+        return store.applyNewer(entries, method, life);
       },
     },
+    epochs: new EpochCheck(ports.bucketStates, clock),
     pool,
-    circuit: new StoreCircuit(),
+    circuit: new StoreCircuit(clock),
     clock,
     limitMs: LIMIT_MS,
     batch: { sizeMax, windowMs: WINDOW_MS },
@@ -46,7 +51,10 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
       await gate.promise;
       return proceed();
     });
-  return { sync, bulks, told, late, clock, pool, past, steered, gate, holdStore };
+  const sync = {
+    apply: (entry: Entry, life = beginLife(clock)) => direct.apply(entry, life),
+  };
+  return { sync, bulks, lives, told, late, clock, pool, past, steered, gate, holdStore };
 }
 
 const write = (key: string, no = 1) => entryOf({ key, version: versionNo(no) });
@@ -58,8 +66,26 @@ describe("DirectSync", () => {
 
     const answer = await sync.apply(write("a"));
 
-    expect(answer).toEqual({ outcome: "done", value: { version: versionNo(1), told: "told a" } });
+    expect(answer).toEqual({
+      outcome: "done",
+      value: { version: versionNo(1), told: "told a", isLeftBehind: false },
+    });
     expect(bulks.map(keysOf)).toEqual([["a"]]);
+  });
+
+  it("gives a bulk the life of the write that was prepared first", async () => {
+    const { sync, lives, clock } = await openWorld();
+    const now = beginLife(clock);
+    await clock.advance(1000);
+    const later = beginLife(clock);
+
+    await Promise.all([
+      sync.apply(write("a"), later),
+      sync.apply(write("b"), now),
+      sync.apply(write("c"), later),
+    ]);
+
+    expect(lives).toEqual([now]);
   });
 
   it("sends writes of one moment as one bulk, and tells the cache of them at once", async () => {
@@ -116,7 +142,7 @@ describe("DirectSync", () => {
     expect(answers).toEqual(
       answers.map(() => ({
         outcome: "done",
-        value: { version: versionNo(3), told: "told hot" },
+        value: { version: versionNo(3), told: "told hot", isLeftBehind: false },
       })),
     );
     expect(await past.store.get("hot")).toMatchObject({ version: versionNo(3) });

@@ -8,12 +8,22 @@ import { fixedSettings } from "../../support/fixed-settings.ts";
 
 async function openWorld() {
   const world = await openCacheFirstWorld();
-  const { ports, pool, circuit, stats, clock } = world;
+  const { ports, pool, circuit, cacheCircuit, stats, recovery, clock } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
   const settings = fixedSettings();
   const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath: true });
   const startedMs = clock.nowMs();
-  const reporter = new SyncReporter({ pool, circuit, stats, backlog, load, clock });
+  const reporter = new SyncReporter({
+    pool,
+    circuit,
+    cacheCircuit,
+    stats,
+    backlog,
+    load,
+    recovery,
+    pressure: { counts: () => ({ level: "calm", slowed: 0, refused: 0 }) },
+    clock,
+  });
   return { ...world, reporter, startedMs };
 }
 
@@ -31,7 +41,9 @@ describe("SyncReporter", () => {
       methods: { ASYNC_THREAD: 1, EVENT_BASED: 0 },
       backlog: { unprocessed: 0, parked: 0, pending: 1 },
       circuit: "closed",
+      cacheCircuit: "closed",
       mode: "hybrid",
+      recovery: { lost: 0, lostWrites: [] },
       pid: process.pid,
       sinceMs: startedMs,
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { isDead } from "../../../src/model/entry.ts";
-import { classify, type Look, matchesOwnHash } from "../../../src/verify/classify.ts";
+import { isDead, matchesOwnHash } from "../../../src/model/entry.ts";
+import { classify, type Look } from "../../../src/verify/classify.ts";
 import {
   planRepair,
   type RepairPlan,

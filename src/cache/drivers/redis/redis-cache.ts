@@ -1,5 +1,4 @@
 import type { Random } from "../../../lib/random.ts";
-import { BUCKETS } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import { epochOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
@@ -7,17 +6,22 @@ import type {
   Acknowledgement,
   AckOutcome,
   CacheAuthorityPort,
+  CacheFill,
   CachePolicy,
   CacheWrite,
   CopyGuard,
   DropScope,
   SettleOutcome,
+  WhenLost,
 } from "../../cache-authority-port.ts";
 import type { CacheObservation, CachePage } from "../../cache-port.ts";
+import { measureFill } from "./cache-fill.ts";
 import { eachByBucket } from "./each-by-bucket.ts";
+import { incarnationOfLease, leaseToken } from "./lease-token.ts";
 import { hashBytes, packRecords } from "./meta-codec.ts";
 import { decodeObservation } from "./observation.ts";
 import { PendingMarkers, type PendingPage } from "./pending-markers.ts";
+import { RedisBuckets } from "./redis-buckets.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
 import { parseCursor, scanUserKeys } from "./redis-scan.ts";
@@ -30,16 +34,22 @@ const FILL_LEASE_MS = 3000;
 /** Where volatile-* needs a TTL on every clean value and no residency is set: far enough never to matter. */
 const FAR_RESIDENCY_MS = 365 * 24 * 3600 * 1000;
 
+/** How long a clean value stays where room is short and the policy evicts nothing: for those who read what they wrote. */
+const SHORT_RESIDENCY_MS = 2000;
+
 export interface RedisCacheOptions {
   /** How long a clean value stays in the cache, milliseconds; undefined = until evicted. */
   readonly residencyMs: number | undefined;
   /** How long a synced tombstone is remembered, milliseconds. */
   readonly graceMs: number;
+  /** Whether clean values should soon make room by themselves, where the policy evicts nothing. */
+  readonly isShortOfRoom?: () => boolean;
 }
 
 /** Redis as the authority: every step is one script, so it is atomic whatever other processes do. */
 export class RedisCache implements CacheAuthorityPort {
   readonly kind = "redis";
+  readonly buckets: RedisBuckets;
   readonly #connection: RedisConnection;
   readonly #binding: StoreBinding;
   readonly #markers: PendingMarkers;
@@ -50,6 +60,7 @@ export class RedisCache implements CacheAuthorityPort {
     this.#connection = connection;
     this.#binding = new StoreBinding(connection);
     this.#markers = new PendingMarkers(connection);
+    this.buckets = new RedisBuckets(connection, this.#binding, options.graceMs);
     this.#random = random;
     this.#options = options;
   }
@@ -71,23 +82,32 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   async write(command: WriteCommand, guard?: CopyGuard): Promise<CacheWrite> {
-    const { meta, state, pending, lease } = sideKeys(command.key);
+    const { bucket, meta, state, pending, lease } = sideKeys(command.key);
     const pinned = this.#pinned;
-    const answer = await this.#binding.script(
-      "write",
-      [command.key, meta, state, pending, lease],
-      writeArgs(command, pinned, guard),
-    );
+    const answer = await this.#binding.script("write", {
+      bucket,
+      keys: [command.key, meta, state, pending, lease],
+      args: writeArgs(command, pinned, guard),
+      under: guard?.token === undefined ? undefined : incarnationOfLease(guard.token),
+    });
     return readWriteAnswer(command, pinned, answer);
   }
 
-  async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
+  async observe(
+    keys: readonly string[],
+    { whenLost = "wait" }: { readonly whenLost?: WhenLost } = {},
+  ): Promise<readonly CacheObservation[]> {
     return eachByBucket(keys, async (bucket, batch) => {
-      const [, now, ...rows] = await this.#binding.script(
-        "observe",
-        [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
-        [],
-      );
+      const [, now, ...rows] = await this.#binding.script("observe", {
+        bucket,
+        keys: [
+          stateKey(bucket),
+          pendingKey(bucket),
+          ...batch.flatMap((key) => [key, metaKey(key)]),
+        ],
+        args: [whenLost === "read" ? "lost too" : ""],
+        waits: whenLost !== "refuse",
+      });
       const nowMs = Number(String(now));
       return batch.map((key, i) => decodeObservation(key, nowMs, rows[i] as unknown[]));
     });
@@ -95,11 +115,11 @@ export class RedisCache implements CacheAuthorityPort {
 
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
     return eachByBucket(keys, async (bucket, batch) => {
-      const [, ...ttls] = await this.#binding.script(
-        "ttl",
-        [stateKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
-        [],
-      );
+      const [, ...ttls] = await this.#binding.script("ttl", {
+        bucket,
+        keys: [stateKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
+        args: [],
+      });
       return (ttls as number[]).map((ttl) => (ttl === -2 ? undefined : ttl === -1 ? null : ttl));
     });
   }
@@ -107,15 +127,19 @@ export class RedisCache implements CacheAuthorityPort {
   async acknowledge(acks: readonly Acknowledgement[]): Promise<readonly AckOutcome[]> {
     const versions = new Map(acks.map(({ key, version }) => [key, version]));
     return eachByBucket([...versions.keys()], async (bucket, batch) => {
-      const [, ...answers] = await this.#binding.script(
-        "acknowledge",
-        [stateKey(bucket), pendingKey(bucket), ...batch.flatMap((key) => [key, metaKey(key)])],
-        [
+      const [, ...answers] = await this.#binding.script("acknowledge", {
+        bucket,
+        keys: [
+          stateKey(bucket),
+          pendingKey(bucket),
+          ...batch.flatMap((key) => [key, metaKey(key), leaseKey(key)]),
+        ],
+        args: [
           this.#residency,
           String(this.#options.graceMs),
           ...batch.map((key) => versions.get(key) ?? ""),
         ],
-      );
+      });
       return answers.map((answer) => String(answer) as AckOutcome);
     });
   }
@@ -124,18 +148,19 @@ export class RedisCache implements CacheAuthorityPort {
     return (await this.#settle("settle", key, version)) as SettleOutcome;
   }
 
-  async withdraw(key: string, version: Version): Promise<void> {
-    await this.#settle("withdraw", key, version);
+  async withdraw(key: string, version: Version): Promise<"withdrawn" | "kept"> {
+    return (await this.#settle("withdraw", key, version)) === "kept" ? "kept" : "withdrawn";
   }
 
   async takeLease(key: string, { fromHolder = false } = {}): Promise<string | undefined> {
-    const token = this.#random.hex(8);
-    const { state } = sideKeys(key);
-    const [status] = await this.#binding.script(
-      "lease",
-      [state, leaseKey(key)],
-      [token, String(FILL_LEASE_MS), fromHolder ? "anyone" : "free"],
-    );
+    const { bucket, state } = sideKeys(key);
+    const { id } = await this.#connection.incarnation();
+    const token = leaseToken(this.#random.hex(8), id);
+    const [status] = await this.#binding.script("lease", {
+      bucket,
+      keys: [state, leaseKey(key)],
+      args: [token, String(FILL_LEASE_MS), fromHolder ? "anyone" : "free"],
+    });
     return status === "TAKEN" ? token : undefined;
   }
 
@@ -148,17 +173,21 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   async drop(seen: CacheObservation, what: DropScope): Promise<"dropped" | "moved"> {
-    const { meta, state, pending } = sideKeys(seen.key);
-    const [status] = await this.#binding.script(
-      "drop",
-      [seen.key, meta, state, pending],
-      [what, ...seenArgs(seen)],
-    );
+    const { bucket, meta, state, pending } = sideKeys(seen.key);
+    const [status] = await this.#binding.script("drop", {
+      bucket,
+      keys: [seen.key, meta, state, pending],
+      args: [what, ...seenArgs(seen)],
+    });
     return status === "DROPPED" ? "dropped" : "moved";
   }
 
   pendingOlderThan(page: PendingPage): Promise<readonly string[]> {
     return this.#markers.oldest(page);
+  }
+
+  oldestPendingSeqs(): Promise<ReadonlyMap<number, number>> {
+    return this.#markers.oldestSeqs();
   }
 
   countPending(olderThanMs: number): Promise<number> {
@@ -175,21 +204,22 @@ export class RedisCache implements CacheAuthorityPort {
     return Number(this.#connection.info.get("used_memory") ?? 0);
   }
 
-  async provesRemoval(version: Version): Promise<boolean> {
+  async provesRemoval(key: string, version: Version): Promise<boolean> {
     // Under any other policy no proof is possible, and the server need not be asked.
     if (this.policy?.maxmemoryPolicy !== "noeviction") return false;
     await this.#connection.refreshPolicy();
     if (!this.#connection.neverEvicted) return false;
-    // A state of another run means that the server has restarted: what it evicted before, its counters do not tell.
-    const runId = this.#connection.info.get("run_id");
-    const states = await this.#connection.command("states", (client) =>
-      Promise.all(
-        Array.from({ length: BUCKETS }, (_, bucket) =>
-          client.hmget(stateKey(bucket), "run", "epoch"),
-        ),
-      ),
+    // An earlier epoch, or a state of another incarnation: what that one evicted, this one's counters do not tell.
+    const { id } = await this.#connection.incarnation();
+    const { state } = sideKeys(key);
+    const [run, epoch] = await this.#connection.command("state", (client) =>
+      client.hmget(state, "run", "epoch"),
     );
-    return states.every(([run, epoch]) => run === runId && Number(epoch) === epochOf(version));
+    return run === id && Number(epoch) === epochOf(version);
+  }
+
+  measure(): Promise<CacheFill> {
+    return measureFill(this.#connection, this.#markers);
   }
 
   close(): Promise<void> {
@@ -202,31 +232,33 @@ export class RedisCache implements CacheAuthorityPort {
 
   /** Residency of a clean value in ms as the scripts take it; empty = none. */
   get #residency(): string {
+    const policy = this.policy?.maxmemoryPolicy;
     const residencyMs =
       this.#options.residencyMs ??
-      (this.policy?.maxmemoryPolicy.startsWith("volatile-") === true
-        ? FAR_RESIDENCY_MS
-        : undefined);
+      (policy?.startsWith("volatile-") === true ? FAR_RESIDENCY_MS : undefined);
+    if (policy === "noeviction" && this.#options.isShortOfRoom?.() === true)
+      return String(Math.min(SHORT_RESIDENCY_MS, residencyMs ?? SHORT_RESIDENCY_MS));
     return residencyMs === undefined ? "" : String(residencyMs);
   }
 
   async #settle(how: "settle" | "withdraw", key: string, version: Version): Promise<string> {
-    const { meta, state, lease } = sideKeys(key);
-    const [outcome] = await this.#binding.script(
-      "settle",
-      [key, meta, state, lease],
-      [how, version, this.#residency, String(this.#options.graceMs)],
-    );
+    const { bucket, meta, state, lease, pending } = sideKeys(key);
+    const [outcome] = await this.#binding.script("settle", {
+      bucket,
+      keys: [key, meta, state, lease, pending],
+      args: [how, version, this.#residency, String(this.#options.graceMs)],
+    });
     return outcome;
   }
 
   async #fill(entry: Entry, token: string, form: "" | "stamp"): Promise<boolean> {
     if (entry.value === null) return false;
-    const { meta, state, pending, lease } = sideKeys(entry.key);
-    const [status] = await this.#binding.script(
-      "fill",
-      [entry.key, meta, state, pending, lease],
-      [
+    const { bucket, meta, state, pending, lease } = sideKeys(entry.key);
+    const [status] = await this.#binding.script("fill", {
+      bucket,
+      keys: [entry.key, meta, state, pending, lease],
+      under: incarnationOfLease(token),
+      args: [
         token,
         entry.value,
         hashBytes(entry.hash),
@@ -236,7 +268,7 @@ export class RedisCache implements CacheAuthorityPort {
         form,
         packRecords(entry.idempotency),
       ],
-    );
+    });
     return status === "FILLED";
   }
 }

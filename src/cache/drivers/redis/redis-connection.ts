@@ -1,18 +1,23 @@
 import { Redis } from "ioredis";
 import type { Log } from "../../../lib/log.ts";
+import type { ErrorCode } from "../../../model/error-table.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import type { CachePolicy } from "../../cache-authority-port.ts";
 import { EvictionWatch } from "./eviction-watch.ts";
+import { type Incarnation, incarnationIdOf, incarnationOf } from "./incarnation.ts";
 import {
   FULL_HINT,
   isOutOfMemory,
   isPassing,
+  isReadOnly,
   isRefusal,
+  isUnknownScript,
   mayHaveRun,
   reasonOf,
 } from "./redis-errors.ts";
 import { parseInfo, policyOf } from "./redis-policy.ts";
-import { SCRIPTS, type ScriptName } from "./redis-scripts.ts";
+import type { ScriptName } from "./redis-scripts.ts";
+import { writeTogether } from "./write-together.ts";
 
 export interface RedisConnectionOptions {
   readonly url: string;
@@ -23,6 +28,12 @@ export interface RedisConnectionOptions {
 
 /** What a script answered: its first word, then its values. */
 export type ScriptReply = readonly [status: string, ...values: unknown[]];
+
+/** The state of the bucket is missing, or names another store or another incarnation of the server. */
+export const FENCED: ScriptReply = ["FENCED"];
+
+/** So often a server may lose its scripts while one call wants to run one. */
+const LOADS_MAX = 5;
 
 /**
  * One connection and the server at its other end. Commands are never resent by the client and never queued
@@ -36,6 +47,13 @@ export class RedisConnection {
   #info: ReadonlyMap<string, string> = new Map();
   readonly #evictions = new EvictionWatch();
   #connecting: Promise<void> | undefined;
+  /** Who is at the other end; undefined on a connection that has not asked yet, or has reason to ask again. */
+  #incarnation: Incarnation | undefined;
+  #lastSeen: Incarnation | undefined;
+  #identifying: Promise<Incarnation> | undefined;
+  readonly #loading = new Map<string, Promise<unknown>>();
+  /** Grows with every connection that ends. */
+  #connectionsEnded = 0;
   /** Why there is no connection, in the server's or the system's words. */
   #trouble: string | undefined;
 
@@ -62,7 +80,14 @@ export class RedisConnection {
       this.#trouble = error.message;
       this.#log.debug({ err: error.message }, "Redis connection error");
     });
+    // Each connection has a stream of its own.
+    this.#client.on("connect", () => writeTogether(this.#client.stream));
     // A server that comes back may be another one (a failover, a changed configuration).
+    this.#client.on("close", () => {
+      forgetSocketTimeout(this.#client);
+      this.#connectionsEnded += 1;
+      this.#incarnation = undefined;
+    });
     this.#client.on("ready", () => {
       this.#trouble = undefined;
       if (this.#policy !== undefined) this.refreshPolicy().catch(() => undefined);
@@ -96,16 +121,31 @@ export class RedisConnection {
     if (connecting !== undefined) await this.call("connect", () => connecting);
   }
 
-  /** Asks the server how it is set up. Error: CACHE_UNAVAILABLE. */
+  /** Asks the server how it is set up, and who it is. Error: CACHE_UNAVAILABLE. */
   async refreshPolicy(): Promise<CachePolicy> {
     await this.connect();
     await this.#selectDatabase();
-    this.#info = parseInfo((await this.#unlessHidden("INFO", (client) => client.info())) ?? "");
-    this.#evictions.see(this.#info);
+    await this.#readInfo();
     const appendfsync = await this.#configOf("appendfsync");
     const save = await this.#configOf("save");
     this.#policy = policyOf(this.#info, { appendfsync, save });
     return this.#policy;
+  }
+
+  /** Who is at the other end of the present connection. Errors: CACHE_UNAVAILABLE, also where that is a replica. */
+  async incarnation(): Promise<Incarnation> {
+    await this.connect();
+    if (this.#incarnation !== undefined) return this.#incarnation;
+    this.#identifying ??= this.#identify().finally(() => {
+      this.#identifying = undefined;
+    });
+    return this.#identifying;
+  }
+
+  /** Asks anew who is at the other end. */
+  async identifyAgain(): Promise<Incarnation> {
+    this.#incarnation = undefined;
+    return this.incarnation();
   }
 
   /** Runs a plain command; a failure of the connection or the server becomes CACHE_UNAVAILABLE. */
@@ -114,26 +154,51 @@ export class RedisConnection {
     return this.call(name, () => send(this.#client));
   }
 
-  /** Runs a script; one that the server does not know is loaded and run again: NOSCRIPT comes before anything is touched. */
+  /** What a managed Redis or an ACL does not let us ask is undefined. */
+  async unlessHidden<T>(name: string, ask: (client: Redis) => Promise<T>): Promise<T | undefined> {
+    await this.connect();
+    return this.call(name, async () => {
+      try {
+        return await ask(this.#client);
+      } catch (error) {
+        if (!isRefusal(error) || isPassing(error)) throw error;
+        this.#log.debug({ err: error.message }, `${name} is not allowed here`);
+        return undefined;
+      }
+    });
+  }
+
+  /** The server's clock, microseconds since 1970. */
+  async timeUs(): Promise<number> {
+    const [seconds, micros] = await this.command("time", (client) => client.time());
+    return Number(seconds) * 1_000_000 + Number(micros);
+  }
+
+  /**
+   * Runs a script of the server's present incarnation; with `under`, only while that is still this one (else FENCED).
+   * The incarnation was asked for on the very connection that carries the call, or the script could run in another one.
+   * A script that the server does not know is loaded and run again: that refusal comes before anything is touched.
+   */
   async evalsha(
     name: ScriptName,
     keys: readonly string[],
     args: readonly (string | Buffer)[],
+    under?: string,
   ): Promise<ScriptReply> {
-    await this.connect();
-    const { sha, text } = SCRIPTS[name];
-    const run = () => this.#client.callBuffer("EVALSHA", sha, keys.length, ...keys, ...args);
-    const reply = await this.call(name, async () => {
-      try {
-        return await run();
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-        await this.#client.script("LOAD", text);
-        return run();
+    for (let load = 0; load <= LOADS_MAX; load += 1) {
+      const known = await this.incarnation();
+      if (under !== undefined && under !== known.id) return FENCED;
+      const { sha, text } = known.scripts[name];
+      const reply = await this.call(name, () => this.#run(sha, keys, args));
+      if (reply !== undefined) {
+        const [status, ...values] = reply as [Buffer, ...unknown[]];
+        return [status.toString(), ...values];
       }
-    });
-    const [status, ...values] = reply as [Buffer, ...unknown[]];
-    return [status.toString(), ...values];
+      // The server may have been restarted behind a connection that something between us has kept.
+      const now = await this.identifyAgain();
+      if (now.id === known.id) await this.call(name, () => this.#load(sha, text));
+    }
+    throw new LockstepError("CACHE_UNAVAILABLE", `Redis does not keep the script ${name}.`);
   }
 
   async close(): Promise<void> {
@@ -150,13 +215,68 @@ export class RedisConnection {
     try {
       return await send();
     } catch (error) {
-      const lost = name === "write" && wasReady && mayHaveRun(error);
       throw new LockstepError(
-        lost ? "UNKNOWN_OUTCOME" : "CACHE_UNAVAILABLE",
+        codeOf(name, error, wasReady),
         `Redis ${isRefusal(error) ? "refused" : "did not answer"} ${name}: ${reasonOf(error, this.#trouble)}`,
         { cause: error, ...(isOutOfMemory(error) ? { hint: FULL_HINT } : {}) },
       );
     }
+  }
+
+  /** All who meet an unknown script at once share one load of it: its text is thousands of bytes. */
+  #load(sha: string, text: string): Promise<unknown> {
+    const known = this.#loading.get(sha);
+    if (known !== undefined) return known;
+    const loading = this.#client.script("LOAD", text).finally(() => this.#loading.delete(sha));
+    this.#loading.set(sha, loading);
+    return loading;
+  }
+
+  /** The answer of a script, or undefined where the server does not know it. */
+  async #run(
+    sha: string,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<unknown> {
+    try {
+      return await this.#client.callBuffer("EVALSHA", sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (isUnknownScript(error)) return undefined;
+      // A primary that was demoted: once it takes writes again, it is another incarnation.
+      if (isReadOnly(error)) this.#incarnation = undefined;
+      throw error;
+    }
+  }
+
+  async #identify(): Promise<Incarnation> {
+    const ended = this.#connectionsEnded;
+    // Not from the field: whoever asks again meanwhile empties it, and shares this answer.
+    const now = await this.#readInfo();
+    if (now !== undefined) return now;
+    throw new LockstepError(
+      "CACHE_UNAVAILABLE",
+      ended === this.#connectionsEnded
+        ? "This Redis is a replica, which takes no writes."
+        : "The connection to Redis was lost.",
+    );
+  }
+
+  /** Reads INFO, and from it who the server is, unless the connection ended meanwhile or it is a replica. */
+  async #readInfo(): Promise<Incarnation | undefined> {
+    const ended = this.#connectionsEnded;
+    this.#info = parseInfo((await this.unlessHidden("INFO", (client) => client.info())) ?? "");
+    this.#evictions.see(this.#info);
+    if (ended !== this.#connectionsEnded) return undefined;
+    const isReplica = this.#info.get("role") === "slave";
+    this.#incarnation = isReplica ? undefined : this.#incarnationSeen();
+    return this.#incarnation;
+  }
+
+  /** The scripts of an incarnation are made once: that is a dozen hashes of thousands of bytes. */
+  #incarnationSeen(): Incarnation {
+    if (this.#lastSeen === undefined || this.#lastSeen.id !== incarnationIdOf(this.#info))
+      this.#lastSeen = incarnationOf(this.#info);
+    return this.#lastSeen;
   }
 
   /** The client goes on in database 0 where the one of its URL does not exist. */
@@ -166,20 +286,23 @@ export class RedisConnection {
   }
 
   async #configOf(name: string): Promise<string | undefined> {
-    const pair = await this.#unlessHidden("CONFIG GET", (client) => client.config("GET", name));
+    const pair = await this.unlessHidden("CONFIG GET", (client) => client.config("GET", name));
     return (pair as string[] | undefined)?.[1];
   }
+}
 
-  /** What a managed Redis or an ACL does not let us ask is undefined. */
-  async #unlessHidden<T>(name: string, ask: (client: Redis) => Promise<T>): Promise<T | undefined> {
-    return this.call(name, async () => {
-      try {
-        return await ask(this.#client);
-      } catch (error) {
-        if (!isRefusal(error) || isPassing(error)) throw error;
-        this.#log.debug({ err: error.message }, `${name} is not allowed here`);
-        return undefined;
-      }
-    });
-  }
+function codeOf(name: string, error: unknown, wasReady: boolean): ErrorCode {
+  if (name !== "write") return "CACHE_UNAVAILABLE";
+  if (isOutOfMemory(error)) return "OVERLOADED";
+  return wasReady && mayHaveRun(error) ? "UNKNOWN_OUTCOME" : "CACHE_UNAVAILABLE";
+}
+
+/**
+ * ioredis 5.11 keeps the socket timeout of a connection that ended with commands under way, and lets it end the next
+ * connection, which has nothing wrong with it, up to that time later.
+ */
+function forgetSocketTimeout(client: Redis): void {
+  const waiting = client as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined };
+  clearTimeout(waiting.socketTimeoutTimer);
+  waiting.socketTimeoutTimer = undefined;
 }

@@ -10,6 +10,16 @@ export function isPassing(error: Error): boolean {
   return /^(BUSY|LOADING|NOAUTH)\b/.test(error.message);
 }
 
+/** The server does not know a script of this name; nothing was touched. */
+export function isUnknownScript(error: unknown): boolean {
+  return isRefusal(error) && error.message.startsWith("NOSCRIPT");
+}
+
+/** The server is a replica; a script's write tells it in its own words. */
+export function isReadOnly(error: unknown): boolean {
+  return isRefusal(error) && /\bREADONLY\b/.test(error.message);
+}
+
 /** Redis 6.2 wraps the words of a script's command into its own. */
 export function isOutOfMemory(error: unknown): boolean {
   return isRefusal(error) && /\bOOM command not allowed\b/.test(error.message);

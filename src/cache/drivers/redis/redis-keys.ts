@@ -6,6 +6,8 @@ export const META_PREFIX = `${RESERVED_PREFIX}m:`;
 
 export const metaKey = (key: string): string => META_PREFIX + key;
 export const leaseKey = (key: string): string => `${RESERVED_PREFIX}l:${key}`;
+/** Where recovery keeps a value that it has taken out of use. */
+export const asideKey = (key: string): string => `${RESERVED_PREFIX}a:${key}`;
 export const stateKey = (bucket: number): string => `${RESERVED_PREFIX}s:${bucket}`;
 export const pendingKey = (bucket: number): string => `${RESERVED_PREFIX}p:${bucket}`;
 

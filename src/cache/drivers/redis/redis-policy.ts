@@ -1,4 +1,5 @@
 import type { CachePolicy } from "../../cache-authority-port.ts";
+import { showsIncarnation } from "./incarnation.ts";
 
 /** What INFO says, by field name. */
 export function parseInfo(info: string): ReadonlyMap<string, string> {
@@ -28,6 +29,7 @@ export function policyOf(info: ReadonlyMap<string, string>, config: HiddenConfig
     pinned: maxmemoryPolicy === "noeviction" || maxmemoryPolicy.startsWith("volatile-"),
     persistence: persistenceOf(info, config),
     serverVersion: info.get("redis_version") ?? "unknown",
+    showsIncarnation: showsIncarnation(info),
   };
 }
 

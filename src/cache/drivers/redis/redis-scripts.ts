@@ -11,24 +11,30 @@ const NAMES = [
   "fill",
   "drop",
   "bind",
+  "drop-older",
+  "set-aside",
+  "install",
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];
 
-interface Script {
+export interface Script {
   readonly text: string;
   readonly sha: string;
 }
 
-/** All scripts, read once when the driver is loaded; each is the prelude followed by its own file. */
-export const SCRIPTS: Readonly<Record<ScriptName, Script>> = load();
+export type Scripts = Readonly<Record<ScriptName, Script>>;
 
-function load(): Record<ScriptName, Script> {
-  const read = (name: string) =>
-    readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
-  const prelude = read("prelude");
+/** The scripts as they lie beside this file, read once when the driver is loaded. */
+const read = (name: string) =>
+  readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
+const PRELUDE = read("prelude");
+const BODIES = new Map(NAMES.map((name) => [name, read(name)]));
+
+/** All scripts, each the head, the prelude and its own file. */
+export function scriptsUnder(head: string): Scripts {
   const script = (name: ScriptName): Script => {
-    const text = `${prelude}\n${read(name)}`;
+    const text = `${head}\n${PRELUDE}\n${BODIES.get(name)}`;
     // Redis names a script by the SHA-1 of its text.
     return { text, sha: createHash("sha1").update(text).digest("hex") };
   };

@@ -1,20 +1,47 @@
-import { BUCKETS } from "../../../model/bucket.ts";
+import { ALL_BUCKETS } from "../../../model/bucket.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { FIRST_EPOCH } from "../../../model/version.ts";
 import type { RedisConnection, ScriptReply } from "./redis-connection.ts";
 import { stateKey } from "./redis-keys.ts";
 import type { ScriptName } from "./redis-scripts.ts";
 
-const ALL_BUCKETS = [0, ...Array.from({ length: BUCKETS - 1 }, (_, i) => i + 1)] as const;
+interface ScriptCall {
+  readonly bucket: number;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | Buffer)[];
+  /**
+   * The incarnation in which the step began, where it has several parts: it is not continued in another one, and
+   * FENCED is its answer.
+   */
+  readonly under?: string | undefined;
+  /** Whether to wait for the recovery of a bucket that has lost its state; true unless told. */
+  readonly waits?: boolean;
+}
 
-/** Which store this Redis is kept in step with, and the scripts, each of which asks for that store first. */
+/** Which store this Redis is kept in step with, and the scripts, each of which asks for that store and this server first. */
 export class StoreBinding {
   readonly #connection: RedisConnection;
   #storeId: string | undefined;
   #mismatch: LockstepError | undefined;
+  #recover: ((bucket: number) => Promise<void>) | undefined;
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
+  }
+
+  /** The bound store. Errors: STORE_MISMATCH, STORE_UNAVAILABLE where none is known. */
+  get storeId(): string {
+    if (this.#mismatch !== undefined) throw this.#mismatch;
+    if (this.#storeId === undefined) {
+      throw new LockstepError(
+        "STORE_UNAVAILABLE",
+        "This Redis is new, and the store that it will be kept in step with has not answered yet.",
+      );
+    }
+    return this.#storeId;
+  }
+
+  onLost(recover: (bucket: number) => Promise<void>): void {
+    this.#recover = recover;
   }
 
   /**
@@ -34,32 +61,31 @@ export class StoreBinding {
     return wanted === undefined ? "free" : "bound";
   }
 
-  /** Runs a script for the bound store. A bucket without state (a flushed Redis) is bound again to the same store. */
+  /** Runs a script for the bound store. A bucket that has lost its state is recovered first. Error: RECOVERING. */
   async script(
     name: ScriptName,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
+    { bucket, keys, args, under, waits = true }: ScriptCall,
   ): Promise<ScriptReply> {
     // A Redis that is away is the trouble to tell, even where nobody knows its store yet.
     await this.#connection.connect();
-    const storeId = this.#boundStore();
-    const reply = await this.#connection.evalsha(name, keys, [storeId, ...args]);
-    if (reply[0] !== "FENCED") return reply;
-    await this.bind(storeId);
-    const second = await this.#connection.evalsha(name, keys, [storeId, ...args]);
-    if (second[0] === "FENCED") {
-      throw new LockstepError(
-        "CACHE_UNAVAILABLE",
-        "Redis lost its state again while the call ran.",
-      );
-    }
-    return second;
+    const run = () => this.#connection.evalsha(name, keys, [this.storeId, ...args], under);
+    const first = await run();
+    if (first[0] !== "FENCED" || under !== undefined) return first;
+    // The server may have taken a new name under the same data, and others may have recovered it since.
+    await this.#connection.identifyAgain();
+    const second = await run();
+    if (second[0] !== "FENCED") return second;
+    const recovered = this.#recover?.(bucket);
+    if (!waits) recovered?.catch(() => undefined);
+    if (!waits || recovered === undefined) throw recovering(bucket);
+    await recovered;
+    const third = await run();
+    if (third[0] === "FENCED") throw recovering(bucket);
+    return third;
   }
 
   /** The first bucket decides between two stores that come at once: only its winner goes on to the others. */
   async #claim(storeId: string): Promise<void> {
-    // The states name the run of this server, which may have been restarted since it was last asked.
-    await this.#connection.refreshPolicy();
     const [first, ...others] = ALL_BUCKETS;
     this.#refuseOthers(await this.#storesOf([first], storeId), storeId);
     this.#refuseOthers(await this.#storesOf(others, storeId), storeId);
@@ -67,12 +93,9 @@ export class StoreBinding {
 
   /** The store that each of the buckets is tied to; with an id, free ones are tied to it first. */
   #storesOf(buckets: readonly number[], claimFor: string): Promise<(string | undefined)[]> {
-    const epoch = String(FIRST_EPOCH).padStart(8, "0");
-    const runId = this.#connection.info.get("run_id") ?? "";
     return Promise.all(
       buckets.map(async (bucket) => {
-        const args = [claimFor, epoch, runId];
-        const reply = await this.#connection.evalsha("bind", [stateKey(bucket)], args);
+        const reply = await this.#connection.evalsha("bind", [stateKey(bucket)], [claimFor]);
         return reply[0] === "BOUND" ? String(reply[1]) : undefined;
       }),
     );
@@ -88,15 +111,11 @@ export class StoreBinding {
     );
     throw this.#mismatch;
   }
+}
 
-  #boundStore(): string {
-    if (this.#mismatch !== undefined) throw this.#mismatch;
-    if (this.#storeId === undefined) {
-      throw new LockstepError(
-        "STORE_UNAVAILABLE",
-        "This Redis is new, and the store that it will be kept in step with has not answered yet.",
-      );
-    }
-    return this.#storeId;
-  }
+function recovering(bucket: number): LockstepError {
+  return new LockstepError(
+    "RECOVERING",
+    `Redis has lost its state of bucket ${bucket}, which has not been recovered yet.`,
+  );
 }

@@ -1,4 +1,6 @@
 import mongoose, { type mongo } from "mongoose";
+import { LockstepError } from "../../../model/lockstep-error.ts";
+import { noteWrite } from "./write-times.ts";
 
 /** More gain nothing (measured, replica set); the driver itself would split only at 100,000. */
 const BULK_ITEMS_MAX = 500;
@@ -32,6 +34,27 @@ export function toBulks<T>(
 }
 
 /**
+ * Sends bulk after bulk. Once one has landed, a failure of a later one that says "nothing was written" is
+ * UNKNOWN_OUTCOME, as it is not true of all.
+ */
+export async function eachBulk<T>(
+  bulks: readonly T[],
+  send: (bulk: T) => Promise<void>,
+): Promise<void> {
+  for (const [at, bulk] of bulks.entries()) {
+    try {
+      await send(bulk);
+    } catch (error) {
+      const code = LockstepError.codeOf(error);
+      if (at === 0 || (code !== "STORE_UNAVAILABLE" && code !== "WRITE_EXPIRED")) throw error;
+      throw new LockstepError("UNKNOWN_OUTCOME", "Only a part of the writes landed.", {
+        cause: error,
+      });
+    }
+  }
+}
+
+/**
  * Sends one unordered `update` or `insert` as a plain command, which the driver does not repeat by itself: its own
  * repetition would hide whether the first attempt may have happened. Fails as the server refused the first item it refused.
  */
@@ -45,6 +68,7 @@ export async function sendBulk<Answer>(
     // A plain command takes nothing over from the database object.
     writeConcern: { w: "majority", j: true },
   });
+  noteWrite(database, answer);
   const { writeErrors: [refused] = [] } = answer as {
     writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
   };

@@ -2,7 +2,7 @@ import type { mongo } from "mongoose";
 import type { OutboxDocument } from "./outbox-document.ts";
 import type { StoredRow } from "./shadow-row.ts";
 
-/** What the whole store knows about itself: `_id: "store"`, `"mint"` and `"settings"`. */
+/** What the store knows about itself: `_id: "store"`, `"settings"`, and `"bucket:<n>"` for each bucket. */
 export interface StateDocument {
   readonly _id: string;
 }
@@ -17,7 +17,7 @@ export interface LeaseDocument {
 /** `kvshadow` and `outbox` are read by people; the others carry our name, since the database may hold more than us. */
 export const SHADOW = "kvshadow";
 export const OUTBOX = "outbox";
-const STATE = "lockstep_state";
+export const STATE = "lockstep_state";
 const LEASES = "lockstep_leases";
 
 export function shadowOf(database: mongo.Db): mongo.Collection<StoredRow> {

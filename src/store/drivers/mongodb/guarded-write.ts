@@ -13,6 +13,7 @@ import {
   replacementOf,
   type ShadowRow,
   type StoredRow,
+  unlessExpired,
 } from "./shadow-row.ts";
 
 export interface GuardedWrite {
@@ -22,6 +23,8 @@ export interface GuardedWrite {
   readonly event: Entry | undefined;
   readonly nowMs: number;
   readonly graceMs: number;
+  /** When the write's life ends, in the server's time. */
+  readonly until: Date;
 }
 
 export type Judgement =
@@ -36,13 +39,17 @@ export type Judgement =
  */
 export async function guardedWrite(
   database: mongo.Db,
-  { entry, guard, event, nowMs, graceMs }: GuardedWrite,
+  { entry, guard, event, nowMs, graceMs, until }: GuardedWrite,
 ): Promise<Judgement> {
   if (event !== undefined && event.version >= entry.version) {
     return { outcome: "overtaken", by: event.version };
   }
   const row = encodeRow(entry, { method: "ASYNC_THREAD", nowMs, graceMs });
-  const answer = await findAndModify(database, row, guard, event);
+  const answer = await findAndModify(database, updateUnder(row, { guard, event, until }), {
+    _id: row._id,
+    // Without a row the newest entry is the event, so that is what the guard must have seen.
+    upsert: guard === undefined || guard.version === (event?.version ?? null),
+  });
   if (answer === "met another insert") return { outcome: "overtaken", by: entry.version };
 
   const before = answer === null ? undefined : decodeVersion(answer.version);
@@ -57,17 +64,15 @@ export async function guardedWrite(
 /** Sent as a plain command, which the driver does not repeat: a repetition would hide whether the first one arrived. */
 async function findAndModify(
   database: mongo.Db,
-  row: ShadowRow,
-  guard: RowGuard | undefined,
-  event: Entry | undefined,
+  update: mongo.Document[],
+  { _id, upsert }: { readonly _id: string; readonly upsert: boolean },
 ): Promise<StoredRow | null | "met another insert"> {
   try {
     const answer = await database.command({
       findAndModify: SHADOW,
-      query: { _id: row._id },
-      update: updateUnder(row, guard, event),
-      // Without a row the newest entry is the event, so that is what the guard must have seen.
-      upsert: guard === undefined || guard.version === (event?.version ?? null),
+      query: { _id },
+      update,
+      upsert,
       new: false,
       fields: { version: 1, deleted: 1, expiresAt: 1 },
       // A plain command takes nothing over from the database object.
@@ -82,18 +87,22 @@ async function findAndModify(
 
 function updateUnder(
   row: ShadowRow,
-  guard: RowGuard | undefined,
-  event: Entry | undefined,
-): mongo.Document | mongo.Document[] {
-  // Whatever row stands there, also one without a version, is left alone.
-  if (guard?.version === null) return { $setOnInsert: row };
+  { guard, event, until }: Pick<GuardedWrite, "guard" | "event" | "until">,
+): mongo.Document[] {
+  if (guard?.version === null) {
+    // Whatever row stands there, also one without a version, is left alone; what is to be inserted has its key only.
+    const isNew = { $eq: ["$$ROOT", { _id: "$_id" }] };
+    const inserted = { $cond: [isNew, { $literal: row }, "$$ROOT"] };
+    return [{ $replaceWith: unlessExpired(until, inserted) }];
+  }
   const isOlder = { $lt: [ROW_VERSION, row.version] };
   const isAsSeen =
     guard === undefined
       ? true
       : { $eq: [{ $max: [ROW_VERSION, event?.version ?? NO_VERSION] }, guard.version] };
   const mayReplace = { $and: [isOlder, isAsSeen] };
-  return [{ $replaceWith: { $cond: [mayReplace, replacementOf(row), "$$ROOT"] } }];
+  const replaced = { $cond: [mayReplace, replacementOf(row), "$$ROOT"] };
+  return [{ $replaceWith: unlessExpired(until, replaced) }];
 }
 
 function newestVersion(one: Version | undefined, other: Version | undefined): Version | null {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../lib/clock.ts";
+import { bucketOf } from "../../../model/bucket.ts";
 import { type Entry, isDead, newestOf, type ShadowEntry } from "../../../model/entry.ts";
 import { type IdempotencyRecords, recall } from "../../../model/idempotency.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
@@ -8,6 +9,7 @@ import type { WriteCommand } from "../../../model/write-command.ts";
 import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
 import { newestStored } from "../../newest-stored.ts";
 import type { OutboxPort } from "../../outbox-port.ts";
+import { beginLife } from "../../statement-life.ts";
 import type {
   AuthorityWrite,
   ChangeStamp,
@@ -29,7 +31,7 @@ interface Passed {
   readonly records?: IdempotencyRecords;
 }
 
-type Judged = Passed | Exclude<AuthorityWrite, { readonly outcome: "written" | "moved" }>;
+type Judged = Passed | Exclude<AuthorityWrite, { readonly outcome: "written" }>;
 
 /**
  * Decides writes where the cache is in-process. A write is two steps: a version is minted in the state
@@ -41,6 +43,7 @@ type Judged = Passed | Exclude<AuthorityWrite, { readonly outcome: "written" | "
  */
 export class MongoAuthority implements StoreAuthorityPort {
   readonly hasEventPath = false;
+  readonly groupsWrites = false;
   readonly #connection: MongoConnection;
   readonly #store: Pick<StorePort, "get">;
   readonly #outbox: Pick<OutboxPort, "unprocessedOf">;
@@ -75,7 +78,7 @@ export class MongoAuthority implements StoreAuthorityPort {
     }
     let floor: Version | undefined;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const judged = await this.#judge(command);
+      const judged = await this.#judge(command, options.guard);
       if (judged.outcome !== "passed") return judged;
       const result = await this.#attempt(
         command,
@@ -112,11 +115,13 @@ export class MongoAuthority implements StoreAuthorityPort {
     return undefined;
   }
 
-  /** Condition and idempotency, on what stands there now; the guard then sees to it that this still stands. */
-  async #judge(command: WriteCommand): Promise<Judged> {
+  /** Condition and idempotency, on what stands there now; the guard then sees to it that this still stands. A caller's own guard comes first. */
+  async #judge(command: WriteCommand, guard: RowGuard | undefined): Promise<Judged> {
     const { key, condition, idempotencyMark: mark } = command;
     if (condition === undefined && mark === undefined) return { outcome: "passed" };
     const newest = await newestStored({ store: this.#store, outbox: this.#outbox }, key);
+    const version = newest?.entry.version ?? null;
+    if (guard !== undefined && guard.version !== version) return { outcome: "moved", version };
     const records = newest?.entry.idempotency ?? [];
     const first = mark === undefined ? undefined : recall(records, mark);
     if (first === "other") return { outcome: "reused" };
@@ -126,7 +131,7 @@ export class MongoAuthority implements StoreAuthorityPort {
     const standing = isLive ? standingAt(newest.entry.version) : ABSENT;
     if (condition !== undefined && !isMet(condition, standing))
       return { outcome: "conflict", standing };
-    return { outcome: "passed", guard: { version: newest?.entry.version ?? null }, records };
+    return { outcome: "passed", guard: { version }, records };
   }
 
   async #attempt(
@@ -134,14 +139,17 @@ export class MongoAuthority implements StoreAuthorityPort {
     { guard, records = [] }: Pick<Passed, "guard" | "records">,
     floor: Version | undefined,
   ): Promise<AuthorityWrite | { readonly outcome: "overtaken"; readonly by: Version }> {
+    const life = beginLife(this.#clock);
     const [version, event] = await Promise.all([
-      this.#connection.call("mint a version", (database) => mintVersion(database, floor)),
+      this.#connection.call("mint a version", (database) =>
+        mintVersion(database, bucketOf(command.key), floor),
+      ),
       this.#newestEvent(command.key),
     ]);
     const nowMs = this.#clock.nowMs();
     const entry = mintedEntry(command, version, nowMs, records);
-    const judged = await this.#connection.callOnce("write a row", (database) =>
-      guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs }),
+    const judged = await this.#connection.callWhileAlive("write a row", life, (database, until) =>
+      guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs, until }),
     );
     return judged.outcome === "written" ? { ...judged, entry } : judged;
   }

@@ -4,16 +4,20 @@ import { within } from "../../../lib/deadline.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
+import { lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import { type ConnectionString, parseConnectionString } from "./connection-string.ts";
 import {
   documentRefused,
+  isExpired,
   isMongoFailure,
   isRefusal,
   mayHaveHappened,
   storeUnavailable,
   unknownOutcome,
+  writeExpired,
 } from "./mongo-errors.ts";
 import { prepareDatabase } from "./prepare-database.ts";
+import { ServerClock } from "./server-clock.ts";
 
 export interface MongoConnectionOptions {
   /** A `mongodb://` or `mongodb+srv://` connection string; its path names the database, else `lockstep`. */
@@ -63,6 +67,7 @@ const CLIENT_OPTIONS: mongoose.ConnectOptions = {
 export class MongoConnection {
   readonly #target: ConnectionString;
   readonly #options: MongoConnectionOptions;
+  readonly #serverClock: ServerClock;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #closed = false;
@@ -72,6 +77,7 @@ export class MongoConnection {
   constructor(options: MongoConnectionOptions) {
     this.#target = parseConnectionString(options.uri);
     this.#options = options;
+    this.#serverClock = new ServerClock(options.clock);
   }
 
   /**
@@ -85,15 +91,43 @@ export class MongoConnection {
   /**
    * The same for one write command, sent with `database.command` so that the driver does not repeat it.
    * Errors: STORE_UNAVAILABLE where it surely did not happen, DOCUMENT_REFUSED where this server will not take it,
+   * WRITE_EXPIRED where it came too late,
    * UNKNOWN_OUTCOME where the answer was lost.
    */
   async callOnce<T>(action: string, work: (database: mongo.Db) => Promise<T>): Promise<T> {
     return this.#run(action, work, (failed, error, redact) => {
+      if (isExpired(error)) return writeExpired(failed, error);
       if (isRefusal(error)) return documentRefused(failed, error, redact);
       return mayHaveHappened(error)
         ? unknownOutcome(failed, error, redact)
         : storeUnavailable(failed, error, redact);
     });
+  }
+
+  /**
+   * The same for a write that a server must not carry out once its life is over; `until` is the end of it in the server's
+   * time. Error also: WRITE_EXPIRED.
+   */
+  async callWhileAlive<T>(
+    action: string,
+    life: StatementLife,
+    work: (database: mongo.Db, until: Date) => Promise<T>,
+  ): Promise<T> {
+    for (let isAgain = false; ; isAgain = true) {
+      // Before the look at the life, since connecting takes its time.
+      await this.#open();
+      const until = this.#serverClock.inMs(lifeLeftMs(life, this.#options.clock));
+      try {
+        return await this.callOnce(action, (database) => work(database, until));
+      } catch (error) {
+        // The server's clock may have been set, or this machine may have slept: by the right time there may be some left.
+        if (isAgain || LockstepError.codeOf(error) !== "WRITE_EXPIRED") throw error;
+      }
+      const hello = await this.call("ask for the time", (database) =>
+        database.command({ hello: 1 }),
+      );
+      this.#serverClock.heard(hello["localTime"]);
+    }
   }
 
   /** Made once by whichever process comes first. Error: STORE_UNAVAILABLE. */
@@ -166,6 +200,11 @@ export class MongoConnection {
     const client = connection.getClient();
     const database = client.db(this.#target.databaseName, GUARANTEES);
     const hello = await database.command({ hello: 1 });
+    this.#serverClock.heard(hello["localTime"]);
+    client.on("serverHeartbeatSucceeded", ({ reply }) => {
+      // What writes are judged by is the clock of the member that takes them.
+      if (reply["isWritablePrimary"] === true) this.#serverClock.heard(reply["localTime"]);
+    });
     const storeId = await prepareDatabase(database, { random, retentionMs });
     const opened: Opened = {
       connection,

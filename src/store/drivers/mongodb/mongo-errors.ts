@@ -13,6 +13,7 @@ const {
 } = mongoose.mongo;
 
 const DUPLICATE_KEY = 11000;
+const CONVERSION_FAILURE = 241;
 
 /**
  * Server errors after which a write may stand all the same: it was interrupted, by a time limit, a
@@ -58,7 +59,14 @@ const NO_CONNECTION = new Set([
 /** Failures of the driver or the server, as opposed to a bug on our side of the call. */
 export function isMongoFailure(error: unknown): error is Error {
   if (error instanceof MongoInvalidArgumentError) return false;
-  return error instanceof MongoError || error instanceof mongoose.MongooseError;
+  return (
+    error instanceof MongoError || error instanceof mongoose.MongooseError || isSocketFailure(error)
+  );
+}
+
+/** The driver passes on as it is what a socket says that was reset between two commands. */
+function isSocketFailure(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && error.syscall === "write";
 }
 
 /**
@@ -84,7 +92,17 @@ export function isMendedByRepeating(error: unknown): boolean {
   if (error instanceof MongoServerError) {
     return isDuplicateKey(error) || NOT_PRIMARY.has(Number(error.code));
   }
-  return error instanceof MongoNetworkError;
+  return error instanceof MongoNetworkError || isSocketFailure(error);
+}
+
+/** What a statement is made to fail with by the server once its life is over. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
+}
+
+export function writeExpired(action: string, error: Error): LockstepError {
+  const text = `MongoDB got to "${action}" when its time was over.`;
+  return new LockstepError("WRITE_EXPIRED", text, { cause: error });
 }
 
 export function isRefusal(error: unknown): boolean {

@@ -2,30 +2,33 @@ import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
+import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
-import type { OutboxEvent, OutboxPort } from "../../outbox-port.ts";
-import { sendBulk, toBulks } from "./bulk.ts";
+import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
+import { eachBulk, sendBulk, toBulks } from "./bulk.ts";
 import { OUTBOX, outboxOf } from "./collections.ts";
+import { keyBatches } from "./key-batches.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import {
   decodeEvent,
   decodeLetter,
   encodeEvent,
   type OutboxDocument,
+  type StoredEvent,
   toObjectIds,
 } from "./outbox-document.ts";
 import {
   cursorAt,
+  isAfter,
   listParked,
   PARKED,
+  type Place,
   parkDocuments,
   placeOf,
   replayParked,
 } from "./parked-documents.ts";
 import { msOrNull } from "./shadow-row.ts";
-
-/** One `$in` stays far below the 16 MB that a command may have, also with keys of 1 kB. */
-const KEYS_PER_QUERY = 1_000;
 
 /** How often a claim looks again where other owners took all that it had found, or none of it could be read. */
 const CLAIM_ROUNDS_MAX = 5;
@@ -57,15 +60,20 @@ export class MongoOutbox implements OutboxPort {
     this.#log = options.log;
   }
 
-  async append(entries: readonly Entry[]): Promise<void> {
+  async append(
+    entries: readonly Entry[],
+    life: StatementLife = beginLife(this.#clock),
+  ): Promise<void> {
     if (entries.length === 0) return;
     const nowMs = this.#clock.nowMs();
     const events = entries.map((entry) => encodeEvent(entry, nowMs));
-    for (const documents of toBulks(events, eventTextBytes)) {
-      await this.#connection.callOnce("append events", (database) =>
-        sendBulk(database, { insert: OUTBOX, documents }),
-      );
-    }
+    await eachBulk(toBulks(events, eventTextBytes), async (documents) => {
+      await this.#connection.callOnce("append events", (database) => {
+        // An insert cannot be conditional, so this is the last look at the time.
+        lifeLeftMs(life, this.#clock);
+        return sendBulk(database, { insert: OUTBOX, documents });
+      });
+    });
   }
 
   async claim(request: {
@@ -153,8 +161,7 @@ export class MongoOutbox implements OutboxPort {
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
     const found = new Map<string, OutboxEvent[]>();
-    for (let start = 0; start < keys.length; start += KEYS_PER_QUERY) {
-      const some = keys.slice(start, start + KEYS_PER_QUERY);
+    for (const some of keyBatches(keys)) {
       const documents = await this.#connection.call("read events of keys", (database) =>
         outboxOf(database)
           .find({ "payload.key": { $in: some }, processed: false })
@@ -169,6 +176,19 @@ export class MongoOutbox implements OutboxPort {
       }
     }
     return found;
+  }
+
+  async unprocessedIn({ bucket, limit, cursor }: BucketPage) {
+    const place = placeOf(cursor);
+    const documents = await this.#connection.call("read events of a bucket", (database) =>
+      listUnprocessed(database, bucket, place, limit),
+    );
+    return {
+      events: documents
+        .flatMap((document) => decodeEvent(document) ?? [])
+        .filter(({ entry }) => bucketOf(entry.key) === bucket),
+      cursor: documents.length < limit ? undefined : cursorAt(documents.at(-1), place),
+    };
   }
 
   async countUnprocessed(): Promise<number> {
@@ -240,4 +260,17 @@ function oldestFirst(documents: readonly OutboxDocument[]): readonly OutboxDocum
 
 function eventTextBytes({ payload: { key, value } }: OutboxDocument): number {
   return Buffer.byteLength(key) + Buffer.byteLength(value ?? "");
+}
+
+/** In the order of their `_id`. People may have inserted events that name no bucket. */
+function listUnprocessed(
+  database: mongo.Db,
+  bucket: number,
+  place: Place,
+  limit: number,
+): Promise<StoredEvent[]> {
+  const which = { processed: false, "payload.bucket": { $in: [bucket, null] }, ...isAfter(place) };
+  return outboxOf(database)
+    .find(which as mongo.Filter<OutboxDocument>, { sort: { _id: 1 }, limit, batchSize: limit })
+    .toArray();
 }

@@ -1,9 +1,17 @@
 import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
-import { type Entry, newerOf, type ShadowEntry, type SyncMethod } from "../../../model/entry.ts";
+import {
+  type Entry,
+  newestOfEach,
+  type ShadowEntry,
+  type SyncMethod,
+} from "../../../model/entry.ts";
 import type { Version } from "../../../model/version.ts";
+import { beginLife, type StatementLife } from "../../statement-life.ts";
 import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
+import { eachBulk } from "./bulk.ts";
 import { leasesOf, shadowOf } from "./collections.ts";
+import { keyBatches } from "./key-batches.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
@@ -11,9 +19,6 @@ import { toRowBulks, upsertNewer } from "./upsert-rows.ts";
 
 /** A linearizable read waits for a majority, without a limit of its own for ever. */
 const LINEARIZABLE_MS = 2_000;
-
-/** One `$in` stays far below the 16 MB that a command may have, also with keys of 1 kB. */
-const KEYS_PER_QUERY = 1_000;
 
 /**
  * The shadow in the collection `kvshadow`. `graceMs` is how long a dead row must be kept after its
@@ -55,8 +60,7 @@ export class MongoStore implements StorePort {
 
   async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
     const found = new Map<string, ShadowEntry>();
-    for (let start = 0; start < keys.length; start += KEYS_PER_QUERY) {
-      const some = keys.slice(start, start + KEYS_PER_QUERY);
+    for (const some of keyBatches(keys)) {
       const rows = await this.#connection.call("read rows", (database) =>
         shadowOf(database)
           .find({ _id: { $in: some } }, { batchSize: some.length })
@@ -70,14 +74,15 @@ export class MongoStore implements StorePort {
   async applyNewer(
     entries: readonly Entry[],
     method: SyncMethod,
+    life: StatementLife = beginLife(this.#clock),
   ): Promise<ReadonlyMap<string, Version>> {
     const versions = new Map<string, Version>();
-    for (const bulk of toRowBulks(this.#toRows(entries, method))) {
-      const written = await this.#connection.callOnce("write rows", (database) =>
-        upsertNewer(database, bulk),
+    await eachBulk(toRowBulks(this.#toRows(entries, method)), async (bulk) => {
+      const written = await this.#connection.callWhileAlive("write rows", life, (database, until) =>
+        upsertNewer(database, bulk, until),
       );
       for (const [key, version] of written) versions.set(key, version);
-    }
+    });
     return versions;
   }
 
@@ -150,11 +155,7 @@ export class MongoStore implements StorePort {
 
   /** Each key once, with its newest entry: an unordered bulk promises no order of its own. */
   #toRows(entries: readonly Entry[], method: SyncMethod): ShadowRow[] {
-    const newest = new Map<string, Entry>();
-    for (const entry of entries) {
-      const other = newest.get(entry.key);
-      newest.set(entry.key, other === undefined ? entry : newerOf(entry, other));
-    }
+    const newest = newestOfEach(entries);
     const nowMs = this.#clock.nowMs();
     const graceMs = this.#graceMs;
     return Array.from(newest.values(), (entry) => encodeRow(entry, { method, nowMs, graceMs }));

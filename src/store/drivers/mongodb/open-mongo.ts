@@ -2,8 +2,10 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { MongoAuthority } from "./mongo-authority.ts";
+import { MongoBucketStates } from "./mongo-bucket-states.ts";
 import { MongoConnection } from "./mongo-connection.ts";
 import { MongoOutbox } from "./mongo-outbox.ts";
+import { MongoPurge } from "./mongo-purge.ts";
 import { MongoSettings } from "./mongo-settings.ts";
 import { MongoStore } from "./mongo-store.ts";
 
@@ -25,16 +27,21 @@ export interface OpenedMongo {
   readonly outbox: MongoOutbox;
   readonly authority: MongoAuthority;
   readonly settings: MongoSettings;
+  readonly bucketStates: MongoBucketStates;
+  readonly purge: MongoPurge;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Store, outbox, authority and settings on one connection, which the first call makes. Error: CONFIG_INVALID. */
+/** All ports of the store on one connection, which the first call makes. Error: CONFIG_INVALID. */
 export function openMongo(options: OpenMongoOptions): OpenedMongo {
   const { uri, graceMs = DAY_MS, retentionMs = DAY_MS, clock, random, log } = options;
   const connection = new MongoConnection({ uri, retentionMs, clock, random, log });
   const store = new MongoStore({ connection, clock, graceMs });
   const outbox = new MongoOutbox({ connection, clock, random, log });
   const authority = new MongoAuthority({ connection, store, outbox, clock, graceMs });
-  return { store, outbox, authority, settings: new MongoSettings(connection) };
+  const settings = new MongoSettings(connection);
+  const bucketStates = new MongoBucketStates(connection);
+  const purge = new MongoPurge({ connection, clock });
+  return { store, outbox, authority, settings, bucketStates, purge };
 }

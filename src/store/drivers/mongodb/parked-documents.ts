@@ -11,6 +11,11 @@ export const PARKED = { processed: false, state: "dead" } as const;
 /** After which `_id` a listing goes on; it may be of any type, since people may have inserted events too. */
 export type Place = { readonly after: unknown } | undefined;
 
+/** Within an expression, unlike in a filter, values of different types have one order. */
+export function isAfter(place: Place): mongo.Filter<OutboxDocument> {
+  return place === undefined ? {} : { $expr: { $gt: ["$_id", { $literal: place.after }] } };
+}
+
 export async function parkDocuments(
   database: mongo.Db,
   which: mongo.Filter<OutboxDocument>,
@@ -34,11 +39,8 @@ export function listParked(
   place: Place,
   limit: number,
 ): Promise<StoredEvent[]> {
-  // Within an expression, unlike in a filter, values of different types have one order.
-  const isAfter =
-    place === undefined ? {} : { $expr: { $gt: ["$_id", { $literal: place.after }] } };
   return outboxOf(database)
-    .find({ ...PARKED, ...isAfter }, { sort: { _id: 1 }, limit, batchSize: limit })
+    .find({ ...PARKED, ...isAfter(place) }, { sort: { _id: 1 }, limit, batchSize: limit })
     .toArray();
 }
 

@@ -38,6 +38,7 @@ export async function prepareDatabase(
     ]),
     outboxOf(database).createIndexes([
       { key: { processed: 1, ts: 1 } },
+      { key: { "payload.bucket": 1, "payload.version": 1 } },
       { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
       { key: { state: 1, _id: 1 }, partialFilterExpression: { processed: false, state: "dead" } },
     ]),

@@ -62,13 +62,14 @@ export function encodeRow(
  */
 export function decodeRow(row: StoredRow): ShadowEntry {
   const version = decodeVersion(row.version);
+  const hash = textOrNull(row.valueHash) ?? "";
   const { syncMethod, syncTimestamp } = fieldsOf(row.metadata);
   const records = decodeRecords(row.idempotency);
   return {
     key: row._id,
     version,
-    value: row.deleted === true ? null : decodeValue(row.lastValue),
-    hash: textOrNull(row.valueHash) ?? "",
+    value: row.deleted === true ? null : decodeLive(row.lastValue, hash),
+    hash,
     expiresAtMs: msOrNull(row.expiresAt),
     sessionId: textOrNull(row.sessionId),
     interactionId: textOrNull(row.interactionId),
@@ -88,14 +89,25 @@ export const ROW_VERSION: mongo.Document = {
 };
 
 /**
+ * The replacement, unless the server's clock is past `until`. An upsert cannot do nothing where there is no row: it would
+ * insert whatever the expression gives. So the expression fails, and the whole statement with it: an
+ * `_id` behind a word is no number. Were it a constant, the server would work it out beforehand and fail always.
+ */
+export function unlessExpired(until: Date, replacement: unknown): mongo.Document {
+  const failure = { $toInt: { $concat: ["expired: ", "$_id"] } };
+  return { $cond: [{ $gt: ["$$NOW", until] }, failure, replacement] };
+}
+
+/**
  * Replaces the row by `row` unless it already has that version or a newer one. The filter must be
  * `_id` alone: with a condition on the version in the filter, every stale write would be tried as an
  * insert and fail. The literal keeps a value that begins with $ from being read as an expression.
  */
-export function replaceIfNewer(row: ShadowRow): mongo.Document[] {
+export function replaceIfNewer(row: ShadowRow, until: Date): mongo.Document[] {
   // The pattern is only looked at where the comparison says stale, which keeps it off the usual path.
   const isStale = { $and: [{ $gte: ["$version", row.version] }, isVersionExpression()] };
-  return [{ $replaceWith: { $cond: [isStale, "$$ROOT", replacementOf(row)] } }];
+  const newer = { $cond: [isStale, "$$ROOT", replacementOf(row)] };
+  return [{ $replaceWith: unlessExpired(until, newer) }];
 }
 
 /** The row as it will stand: where it brings no idempotency records, the ones that stand there stay. */
@@ -130,6 +142,11 @@ function isRecord(stored: unknown): stored is IdempotencyRecord {
     typeof version === "string" &&
     isVersion(version)
   );
+}
+
+/** Where a live row's value is gone, what is left is no tombstone but a value that its hash does not match. */
+function decodeLive(stored: unknown, hash: string): string | null {
+  return decodeValue(stored) ?? (hash === "" ? null : "");
 }
 
 function decodeValue(stored: unknown): string | null {

@@ -15,12 +15,16 @@ export function toRowBulks(rows: readonly ShadowRow[]): readonly (readonly Shado
   );
 }
 
-/** One bulk of only-newer upserts, each key once. Returns the version that each key's row has afterwards. */
+/**
+ * One bulk of only-newer upserts, each key once; all or nothing by `until`, in the server's time, which stands still
+ * within one command. Returns the version that each key's row has afterwards.
+ */
 export async function upsertNewer(
   database: mongo.Db,
   rows: readonly ShadowRow[],
+  until: Date,
 ): Promise<readonly (readonly [string, Version])[]> {
-  if ((await repeatedly(database, rows)) === rows.length) {
+  if ((await repeatedly(database, rows, until)) === rows.length) {
     return rows.map((row) => [row._id, row.version] as const);
   }
   const stored = await shadowOf(database)
@@ -35,11 +39,15 @@ export async function upsertNewer(
  * Repeating an update that went through changes nothing, so every failure that a repetition may mend is met with one.
  * Where no repetition gets through either, the failure that leaves open what happened is the one to tell.
  */
-async function repeatedly(database: mongo.Db, rows: readonly ShadowRow[]): Promise<number> {
+async function repeatedly(
+  database: mongo.Db,
+  rows: readonly ShadowRow[],
+  until: Date,
+): Promise<number> {
   let unclear: unknown;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await update(database, rows);
+      return await update(database, rows, until);
     } catch (error) {
       unclear ??= mayHaveHappened(error) ? error : undefined;
       if (attempt === ATTEMPTS_MAX || !isMendedByRepeating(error)) throw unclear ?? error;
@@ -51,10 +59,14 @@ async function repeatedly(database: mongo.Db, rows: readonly ShadowRow[]): Promi
  * Answers how many rows were written. Sent as a plain command: the driver's own bulk asks replica sets to remember each
  * of its updates, so that it may repeat them safely, which costs the server a quarter more (measured) and is not needed here.
  */
-async function update(database: mongo.Db, rows: readonly ShadowRow[]): Promise<number> {
+async function update(
+  database: mongo.Db,
+  rows: readonly ShadowRow[],
+  until: Date,
+): Promise<number> {
   const updates = rows.map((row) => ({
     q: { _id: row._id },
-    u: replaceIfNewer(row),
+    u: replaceIfNewer(row, until),
     upsert: true,
   }));
   const answer = await sendBulk<UpdateAnswer>(database, { update: SHADOW, updates });

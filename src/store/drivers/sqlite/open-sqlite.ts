@@ -1,6 +1,8 @@
 import { openSqliteDatabase, type SqliteOptions } from "./open-sqlite-database.ts";
 import { SqliteAuthority } from "./sqlite-authority.ts";
+import { SqliteBucketStates } from "./sqlite-bucket-states.ts";
 import { SqliteOutbox } from "./sqlite-outbox.ts";
+import { SqlitePurge } from "./sqlite-purge.ts";
 import { SqliteSettings } from "./sqlite-settings.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
@@ -17,11 +19,13 @@ export interface OpenedSqlite {
   readonly outbox: SqliteOutbox;
   readonly authority: SqliteAuthority;
   readonly settings: SqliteSettings;
+  readonly bucketStates: SqliteBucketStates;
+  readonly purge: SqlitePurge;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Store, outbox, authority and settings on one connection to the file. Errors: those of {@link openSqliteDatabase}. */
+/** All ports of the store on one connection to the file. Errors: those of {@link openSqliteDatabase}. */
 export async function openSqlite({
   graceMs = DAY_MS,
   retentionMs = DAY_MS,
@@ -34,5 +38,7 @@ export async function openSqlite({
     outbox: new SqliteOutbox({ database, clock, retentionMs }),
     authority: new SqliteAuthority({ database, clock, graceMs }),
     settings: new SqliteSettings(database),
+    bucketStates: new SqliteBucketStates(database),
+    purge: new SqlitePurge({ database, clock }),
   };
 }

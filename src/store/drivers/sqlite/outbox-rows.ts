@@ -26,6 +26,11 @@ const UNPROCESSED = `
 SELECT ${EVENT_COLUMNS} FROM outbox INDEXED BY outbox_unprocessed_key
 WHERE key = ? AND processed = 0 ORDER BY ts, id`;
 
+// No index has the bucket: only what is unprocessed is walked, and nobody asks unless a cache has lost state.
+const UNPROCESSED_IN = `
+SELECT ${EVENT_COLUMNS} FROM outbox
+WHERE processed = 0 AND bucket = ? AND id > ? ORDER BY id LIMIT ?`;
+
 /** Adds one unprocessed event. Needs a write transaction around it. */
 export function appendEvent(database: SqliteDatabase, entry: Entry, nowMs: number): void {
   database
@@ -48,6 +53,16 @@ export function appendEvent(database: SqliteDatabase, entry: Entry, nowMs: numbe
 /** The unprocessed events of a key, oldest first. */
 export function unprocessedEvents(database: SqliteDatabase, key: string): OutboxEvent[] {
   return database.query<EventRow>(UNPROCESSED).all(bytesOf(key)).map(toEvent);
+}
+
+/** The unprocessed events of a bucket after that id. */
+export function unprocessedEventsIn(
+  database: SqliteDatabase,
+  bucket: number,
+  afterId: number,
+  limit: number,
+): OutboxEvent[] {
+  return database.query<EventRow>(UNPROCESSED_IN).all(bucket, afterId, limit).map(toEvent);
 }
 
 export function toEvent(row: EventRow): OutboxEvent {

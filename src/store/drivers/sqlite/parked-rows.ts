@@ -83,7 +83,7 @@ function toLetter({ id, key, version, attempts, cause, dead_at }: ParkedRow): De
 }
 
 /** A page goes on after the id that its cursor is. */
-function placeOf(cursor = "0"): number {
+export function placeOf(cursor = "0"): number {
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
   throw new LockstepError("INPUT_INVALID", "The cursor is not one that this listing has given.");
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../lib/clock.ts";
+import { bucketOf } from "../../../model/bucket.ts";
 import { isExpired } from "../../../model/entry.ts";
 import { type IdempotencyRecords, recall } from "../../../model/idempotency.ts";
 import { mintedEntry } from "../../../model/minted-entry.ts";
@@ -31,18 +32,23 @@ type Decision =
 
 const READ_STATE = `
 SELECT
-  (SELECT value FROM state WHERE name = 'epoch') AS epoch,
+  max(
+    (SELECT value FROM state WHERE name = 'epoch'),
+    coalesce((SELECT epoch FROM bucket_states WHERE bucket = ?), 0)
+  ) AS epoch,
   (SELECT value FROM state WHERE name = 'last_seq') AS last_seq`;
 
 const KEEP_LAST_SEQ = "UPDATE state SET value = ? WHERE name = 'last_seq'";
 
 /**
- * The store as the one that decides. A write is one transaction that holds the write lock from its start: it judges the
- * guard, mints, writes row or event, and reads the change stamp, so no other process comes between these. Commit and
- * `onCommitted` follow each other without an await, so nothing in this process comes between those.
+ * The store as the one that decides. A write is a step of a transaction that holds the write lock from its start: it
+ * judges the guard, mints, writes row or event, and reads the change stamp, so no other process comes between these.
+ * Writes of the same turn share the transaction, each judged on what those before it wrote. Commit and `onCommitted`
+ * follow each other without an await, so nothing in this process comes between those.
  */
 export class SqliteAuthority implements StoreAuthorityPort {
   readonly hasEventPath = true;
+  readonly groupsWrites = true;
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
   readonly #graceMs: number;
@@ -99,7 +105,12 @@ export class SqliteAuthority implements StoreAuthorityPort {
     const settled = judge(command, records, newest, nowMs);
     if (settled !== undefined) return settled;
 
-    const entry = mintedEntry(command, this.#mint(version, nowMs), nowMs, records);
+    const entry = mintedEntry(
+      command,
+      this.#mint(bucketOf(command.key), version, nowMs),
+      nowMs,
+      records,
+    );
     if (to === "outbox") appendEvent(this.#database, entry, nowMs);
     else {
       const arrival = { method: "ASYNC_THREAD", nowMs, graceMs: this.#graceMs } as const;
@@ -114,10 +125,11 @@ export class SqliteAuthority implements StoreAuthorityPort {
 
   /**
    * Above the last version minted here, and above the key's own newest: that one came from elsewhere if the same file
-   * served a cache that minted by itself, maybe in a later epoch or by a clock that is ahead.
+   * served a cache that minted by itself, maybe by a clock that is ahead. The epoch is the one that such a cache would
+   * have: below it, whatever that cache still delivers would win; above it, that cache could write the key no more.
    */
-  #mint(newest: Version | null, nowMs: number): Version {
-    const state = this.#database.query<{ epoch: number; last_seq: number }>(READ_STATE).one();
+  #mint(bucket: number, newest: Version | null, nowMs: number): Version {
+    const state = this.#database.query<{ epoch: number; last_seq: number }>(READ_STATE).one(bucket);
     const known = newest ?? formatVersion(0, 0);
     const seq = Math.max(state.last_seq + 1, seqOf(known) + 1, nowMs * 1000);
     this.#database.query(KEEP_LAST_SEQ).run(seq);

@@ -1,12 +1,9 @@
 import type { Clock } from "../../../lib/clock.ts";
-import type { ErrorCode } from "../../../model/error-table.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
+import { GroupCommit } from "./group-commit.ts";
 import type { SqliteConnection } from "./load-sqlite.ts";
 import { isBusy, translated } from "./sqlite-error.ts";
 import { SqliteQuery } from "./sqlite-query.ts";
-
-/** Between two attempts to get the lock: about as long as the thread itself has waited for it. */
-const LOCK_RETRY_MS = 20;
 
 export interface SqliteDatabaseParts {
   readonly storeId: string;
@@ -22,17 +19,24 @@ export interface SqliteDatabaseParts {
 export class SqliteDatabase {
   readonly storeId: string;
   readonly #connection: SqliteConnection;
-  readonly #clock: Clock;
-  readonly #lockWaitMs: number;
+  readonly #writes: GroupCommit;
   readonly #queries = new Map<string, SqliteQuery<unknown>>();
-  #lockPause: Promise<void> | undefined;
   #open = true;
 
   constructor(connection: SqliteConnection, { storeId, clock, lockWaitMs }: SqliteDatabaseParts) {
     this.#connection = connection;
     this.storeId = storeId;
-    this.#clock = clock;
-    this.#lockWaitMs = lockWaitMs;
+    this.#writes = new GroupCommit(
+      {
+        begin: () => this.#lock(),
+        savepoint: () => void this.query("SAVEPOINT member").run(),
+        release: () => void this.query("RELEASE member").run(),
+        undo: () => this.#undoMember(),
+        commit: () => this.#connection.exec("COMMIT"),
+        rollBack: () => this.#rollBack(),
+      },
+      { clock, lockWaitMs },
+    );
   }
 
   /** The statement for this SQL, prepared once. SQL must be one of a few fixed texts; values are bound. */
@@ -47,16 +51,25 @@ export class SqliteDatabase {
   /** Several reads of one and the same state of the file. */
   read<T>(body: () => T): T {
     this.query("BEGIN").run();
-    return this.#complete(body, "STORE_UNAVAILABLE");
+    try {
+      const result = body();
+      this.query("COMMIT").run();
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
   }
 
   /**
    * A transaction that holds the write lock from its first statement, so nothing that it reads can change before it
-   * commits. Durable when it resolves; `onCommitted` runs in the same turn of the event loop as the commit. While
-   * another process holds the lock, this one goes on with everything else. A failed COMMIT may still be found in the
-   * file after a crash; a caller for whom that differs from "did not happen" asks for UNKNOWN_OUTCOME.
+   * commits; shared with whatever else is to be written in this turn of the event loop, each undone by itself where it
+   * fails. `body` may run again if SQLite ends the whole transaction because of another's failure. Durable when it
+   * resolves; `onCommitted` runs in the same turn as the commit. While another process holds the lock, this
+   * one goes on with everything else. A failed COMMIT may still be found in the file after a crash; a caller for whom
+   * that differs from "did not happen" asks for UNKNOWN_OUTCOME.
    */
-  async write<T>(
+  write<T>(
     body: () => T,
     {
       commitFailure = "STORE_UNAVAILABLE",
@@ -66,21 +79,7 @@ export class SqliteDatabase {
       readonly onCommitted?: (result: T) => void;
     } = {},
   ): Promise<T> {
-    const deadlineMs = this.#clock.monotonicMs() + this.#lockWaitMs;
-    for (;;) {
-      const isLast = this.#clock.monotonicMs() >= deadlineMs;
-      // Whoever waits for the lock waits together and one tries for all, since each attempt holds up the thread.
-      if (isLast || this.#lockPause === undefined) {
-        const refused = this.#lock();
-        if (refused === undefined) break;
-        if (isLast) throw refused;
-      }
-      await this.#pause();
-    }
-    // No await from the lock to the end: all calls of this process share the connection.
-    const result = this.#complete(body, commitFailure);
-    onCommitted?.(result);
-    return result;
+    return this.#writes.write(body, { commitFailure, onCommitted });
   }
 
   /** A number that changes with each commit of any other connection, and with none of this one. */
@@ -90,6 +89,7 @@ export class SqliteDatabase {
 
   close(): void {
     if (!this.#open) return;
+    this.#writes.flush();
     this.#open = false;
     this.#queries.clear();
     try {
@@ -110,32 +110,13 @@ export class SqliteDatabase {
     }
   }
 
-  #pause(): Promise<void> {
-    this.#lockPause ??= this.#clock.sleep(LOCK_RETRY_MS).then(() => {
-      this.#lockPause = undefined;
-    });
-    return this.#lockPause;
-  }
-
-  /** The rest of a transaction that has begun. */
-  #complete<T>(body: () => T, commitFailure: ErrorCode): T {
-    let result: T;
+  #undoMember(): "undone" | "ended" {
     try {
-      result = body();
-    } catch (error) {
-      this.#rollBack();
-      throw error;
-    }
-    this.#commit(commitFailure);
-    return result;
-  }
-
-  #commit(failure: ErrorCode): void {
-    try {
-      this.#connection.exec("COMMIT");
-    } catch (error) {
-      this.#rollBack();
-      throw translated(error, failure);
+      this.query("ROLLBACK TO member").run();
+      this.query("RELEASE member").run();
+      return "undone";
+    } catch {
+      return "ended";
     }
   }
 

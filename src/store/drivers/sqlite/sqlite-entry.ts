@@ -20,7 +20,8 @@ export function toEntry(row: EntryRow): Entry {
   return {
     key: textOf(row.key),
     version: row.version,
-    value: row.deleted === 1 || row.value === null ? null : textOf(row.value),
+    // Where a live row's value is gone, what is left is no tombstone but a value that its hash does not match.
+    value: row.deleted === 1 ? null : textOf(row.value ?? new Uint8Array()),
     hash: row.hash,
     expiresAtMs: row.expires_at,
     sessionId: textOrNull(row.session_id),

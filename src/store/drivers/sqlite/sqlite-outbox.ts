@@ -1,14 +1,16 @@
 import type { Clock } from "../../../lib/clock.ts";
 import type { Entry } from "../../../model/entry.ts";
-import type { OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import {
   appendEvent,
   EVENT_COLUMNS,
   type EventRow,
   toEvent,
   unprocessedEvents,
+  unprocessedEventsIn,
 } from "./outbox-rows.ts";
-import { ParkedRows } from "./parked-rows.ts";
+import { ParkedRows, placeOf } from "./parked-rows.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
 export interface SqliteOutboxOptions {
@@ -48,7 +50,7 @@ DELETE FROM outbox WHERE id IN (
 
 const COUNT_UNPROCESSED = "SELECT count(*) AS events FROM outbox WHERE processed = 0";
 
-/** The outbox in the same file as the shadow. Unless another process holds the lock, a method does its work before it returns. */
+/** The outbox in the same file as the shadow. A read does its work before it returns. */
 export class SqliteOutbox implements OutboxPort {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
@@ -62,9 +64,13 @@ export class SqliteOutbox implements OutboxPort {
     this.#parked = new ParkedRows(database);
   }
 
-  async append(entries: readonly Entry[]): Promise<void> {
+  async append(
+    entries: readonly Entry[],
+    life: StatementLife = beginLife(this.#clock),
+  ): Promise<void> {
     const nowMs = this.#clock.nowMs();
     await this.#database.write(() => {
+      lifeLeftMs(life, this.#clock);
       for (const entry of entries) appendEvent(this.#database, entry, nowMs);
     });
   }
@@ -99,7 +105,7 @@ export class SqliteOutbox implements OutboxPort {
     const leaseUntil = this.#clock.nowMs() + retryAfterMs;
     await this.#database.write(() => {
       const release = this.#database.query(RELEASE);
-      for (const id of ids) release.run(leaseUntil, id);
+      for (const id of new Set(ids)) release.run(leaseUntil, id);
     });
   }
 
@@ -134,6 +140,11 @@ export class SqliteOutbox implements OutboxPort {
       }
       return found;
     });
+  }
+
+  async unprocessedIn({ bucket, limit, cursor }: BucketPage) {
+    const events = unprocessedEventsIn(this.#database, bucket, placeOf(cursor), limit);
+    return { events, cursor: events.length < limit ? undefined : events.at(-1)?.id };
   }
 
   async countUnprocessed(): Promise<number> {

@@ -4,10 +4,20 @@ import { FIRST_EPOCH } from "../../../model/version.ts";
 export const APPLICATION_ID = 0x4c4b5354;
 
 /** The newest layout that this release knows; `PRAGMA user_version` of the file. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const PARKED_INDEX =
   "CREATE INDEX outbox_dead ON outbox (id) WHERE processed = 0 AND state = 'dead';";
+
+/** What a purge and a recovery ask of each bucket. A bucket without a row is in the first epoch, and nothing of it was ever purged. */
+const BUCKET_STATES = `
+CREATE INDEX outbox_bucket_version ON outbox (bucket, version);
+CREATE TABLE bucket_states (
+  bucket INTEGER PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  raised_for TEXT,
+  highest_purged TEXT
+) STRICT;`;
 
 /**
  * Keys, values and the writer's ids are BLOBs: text is cut at NUL on some SQLite bindings. The tables keep their rowid,
@@ -69,6 +79,7 @@ CREATE TABLE leases (
   owner TEXT NOT NULL,
   lease_until INTEGER NOT NULL
 ) STRICT;
+${BUCKET_STATES}
 `;
 
 /**
@@ -83,6 +94,7 @@ ALTER TABLE outbox ADD COLUMN cause TEXT;
 ALTER TABLE outbox ADD COLUMN dead_at INTEGER;
 ${PARKED_INDEX}
 `,
+  BUCKET_STATES,
 ] as const;
 
 /** Brings a file of an earlier layout to the newest. To be run inside one transaction. */

@@ -1,6 +1,12 @@
 import type { Clock } from "../../../lib/clock.ts";
-import type { Entry, ShadowEntry, SyncMethod } from "../../../model/entry.ts";
+import {
+  type Entry,
+  newestOfEach,
+  type ShadowEntry,
+  type SyncMethod,
+} from "../../../model/entry.ts";
 import type { Version } from "../../../model/version.ts";
+import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { keysWithin } from "./key-range.ts";
 import { findStale, getShadow, putIfNewer, scanShadow, shadowVersion } from "./shadow-rows.ts";
@@ -20,7 +26,7 @@ INSERT INTO leases (name, owner, lease_until) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
 WHERE leases.owner = excluded.owner OR leases.lease_until <= ?`;
 
-/** The shadow in a SQLite file. Unless another process holds the lock, a method does its work before it returns; the promises are the port's. */
+/** The shadow in a SQLite file. A read does its work before it returns; the promises are the port's. */
 export class SqliteStore implements StorePort {
   readonly kind = "sqlite";
   readonly #database: SqliteDatabase;
@@ -60,11 +66,14 @@ export class SqliteStore implements StorePort {
   async applyNewer(
     entries: readonly Entry[],
     method: SyncMethod,
+    life: StatementLife = beginLife(this.#clock),
   ): Promise<ReadonlyMap<string, Version>> {
     const arrival = { method, nowMs: this.#clock.nowMs(), graceMs: this.#graceMs };
     return this.#database.write(() => {
+      // Here, as the wait for the lock is over and nothing can come between this and the writing.
+      lifeLeftMs(life, this.#clock);
       const versions = new Map<string, Version>();
-      for (const entry of entries) {
+      for (const entry of newestOfEach(entries).values()) {
         const outcome = putIfNewer(this.#database, entry, arrival);
         versions.set(
           entry.key,

@@ -1,9 +1,9 @@
 -- Reads all that the cache knows of some keys of one bucket, at one instant.
 -- KEYS  1 state, 2 pending, then for each key: user key, meta
--- ARGV  1 store id
+-- ARGV  1 store id, 2 'lost too' to read also a bucket that is being recovered, else ''
 -- Returns {'FENCED'} | {'SEEN', now in ms, then for each key: {value or nil, type of a key that is no string or nil,
 --         meta or nil, marker score or nil, PTTL, PTTL of the meta}}
-if is_fenced(KEYS[1], ARGV[1]) then
+if ARGV[2] == '' and is_fenced(KEYS[1], ARGV[1]) then
   return { 'FENCED' }
 end
 -- The clock may tick between two PTTL, and equal deadlines have to look equal.

@@ -1,4 +1,5 @@
--- Put in front of every script. The meta beside a user key is one packed string:
+-- Put in front of every script, after two definitions that name one incarnation of the server: RUN, its id as a bucket's
+-- state names it, and is_another_run(), for servers that keep scripts from one incarnation to the next. The meta beside a user key is one packed string:
 --   1      'L' live or 'T' tombstone
 --   2-12   version: epoch (4 bytes) and seq (7 bytes), big-endian
 --   13-28  first 16 bytes of the value's SHA-256 (zero bytes for a tombstone)
@@ -87,9 +88,17 @@ local function now_us()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- A state that is missing or names another store: the caller must bind the bucket first.
+-- A state that is missing, or names another store or another incarnation of the server: what stands in the bucket may be
+-- older than what was acknowledged, so nothing is done before it has been recovered.
 local function is_fenced(state_key, store_id)
-  return redis.call('HGET', state_key, 'store') ~= store_id
+  local state = redis.call('HMGET', state_key, 'store', 'run')
+  return state[1] ~= store_id or state[2] ~= RUN or is_another_run()
+end
+
+-- Whether a state is still as recovery found it ('' for a field that is missing). The seq may have moved on.
+local function is_as_found(state_key, store_id, run, epoch)
+  local state = redis.call('HMGET', state_key, 'store', 'run', 'epoch')
+  return state[1] == store_id and (state[2] or '') == run and (state[3] or '') == epoch and not is_another_run()
 end
 
 -- 'none', 'string', or the type of a key that belongs to another program.

@@ -36,8 +36,9 @@ local function deadline_of(meta)
   return deadline and integer_text(deadline) or ''
 end
 
-local state = redis.call('HMGET', KEYS[3], 'store', 'epoch', 'seq')
-if state[1] ~= ARGV[1] then
+-- As is_fenced, with what else is needed of the state.
+local state = redis.call('HMGET', KEYS[3], 'store', 'run', 'epoch', 'seq')
+if state[1] ~= ARGV[1] or state[2] ~= RUN or is_another_run() then
   return { 'FENCED' }
 end
 local kind = type_of(KEYS[1])
@@ -106,9 +107,9 @@ if ARGV[16] ~= '' then
   end
 end
 
-local seq = math.max(tonumber(state[3]) + 1, time_us)
+local seq = math.max(tonumber(state[4]) + 1, time_us)
 local seq_text = string.format('%016.0f', seq)
-local version = state[2] .. seq_text
+local version = state[3] .. seq_text
 
 local existed = '?'
 if is_tombstone or is_expired then

@@ -50,6 +50,7 @@ describe("policyOf", () => {
       pinned: true,
       persistence: "aof-everysec",
       serverVersion: "7.0.15",
+      showsIncarnation: true,
     });
   });
 
@@ -76,6 +77,7 @@ describe("policyOf", () => {
       pinned: false,
       persistence: "unknown",
       serverVersion: "unknown",
+      showsIncarnation: false,
     });
   });
 

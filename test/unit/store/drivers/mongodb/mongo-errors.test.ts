@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import mongoose from "mongoose";
 import {
   documentRefused,
+  isMendedByRepeating,
   isMongoFailure,
   isRefusal,
   mayHaveHappened,
@@ -36,6 +37,24 @@ describe("mayHaveHappened", () => {
 
     expect(mayHaveHappened(new MongoNetworkError("refused", { cause: refusal }))).toBe(false);
     expect(mayHaveHappened(handshake)).toBe(false);
+  });
+});
+
+describe("what a socket says that was reset before the driver wrote to it", () => {
+  const reset = Object.assign(new Error("write ECONNRESET"), {
+    code: "ECONNRESET",
+    syscall: "write",
+  });
+
+  it("is a failure of MongoDB, after which a write may have happened and can be repeated", () => {
+    expect(isMongoFailure(reset)).toBe(true);
+    expect(mayHaveHappened(reset)).toBe(true);
+    expect(isMendedByRepeating(reset)).toBe(true);
+  });
+
+  it("is not taken for an error of our own", () => {
+    expect(isMongoFailure(new Error("write ECONNRESET"))).toBe(false);
+    expect(isMongoFailure(new TypeError("undefined is not a function"))).toBe(false);
   });
 });
 

@@ -74,9 +74,14 @@ describe("decodeRow", () => {
     },
   );
 
-  it("takes a row without a value, or marked as deleted, for a tombstone", () => {
-    expect(decodeRow(edited({ lastValue: undefined })).value).toBeNull();
-    expect(decodeRow(edited({ lastValue: null })).value).toBeNull();
+  it("takes a live row whose value is gone for one that does not match its hash", () => {
+    const edits = [undefined, null].map((lastValue) => decodeRow(edited({ lastValue })));
+
+    expect(edits).toMatchObject(Array(2).fill({ value: "", hash: entry.hash }));
+  });
+
+  it("takes a row without value and hash, or marked as deleted, for a tombstone", () => {
+    expect(decodeRow(edited({ lastValue: null, valueHash: "" })).value).toBeNull();
     expect(decodeRow(edited({ deleted: true })).value).toBeNull();
   });
 

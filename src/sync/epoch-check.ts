@@ -1,0 +1,77 @@
+import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
+import { bucketOf } from "../model/bucket.ts";
+import type { Entry } from "../model/entry.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+import { epochOf } from "../model/version.ts";
+import type { BucketStatesPort } from "../store/bucket-states-port.ts";
+
+/** Longer than a question takes: one that hangs, on a connection that is gone, should not keep the next one, milliseconds. */
+const PATIENCE_MS = 100;
+
+/** One question to the store, which all who come before it is sent share. */
+interface Question {
+  readonly buckets: Set<number>;
+  readonly epochs: Promise<ReadonlyMap<number, number>>;
+}
+
+/**
+ * Tells of writes that are durable already whether the cache that minted them still decides: if the store has left
+ * their epoch, that cache has lost state since, or another one has taken its place.
+ */
+export class EpochCheck {
+  readonly #states: Pick<BucketStatesPort, "read">;
+  readonly #clock: Clock;
+  #last: Promise<unknown> = Promise.resolve();
+  #next: Question | undefined;
+
+  constructor(states: Pick<BucketStatesPort, "read">, clock: Clock) {
+    this.#states = states;
+    this.#clock = clock;
+  }
+
+  /**
+   * Those of the entries whose epoch has passed. To be asked after the entries are durable and before anyone is told of
+   * them. Error: UNKNOWN_OUTCOME where the store does not tell, since they are durable.
+   */
+  async leftBehind(entries: readonly Entry[]): Promise<ReadonlySet<Entry>> {
+    const epochs = await this.#epochsOf(entries);
+    return new Set(
+      entries.filter(({ key, version }) => (epochs.get(bucketOf(key)) ?? 0) > epochOf(version)),
+    );
+  }
+
+  async #epochsOf(entries: readonly Entry[]): Promise<ReadonlyMap<number, number>> {
+    try {
+      return await this.#ask(entries.map(({ key }) => bucketOf(key)));
+    } catch (error) {
+      throw new LockstepError(
+        "UNKNOWN_OUTCOME",
+        "The store took the write and then did not tell whether the cache that decided it still does.",
+        { cause: error },
+      );
+    }
+  }
+
+  /** A question that is under way was sent too early for whoever comes now; the next one is for all who wait. */
+  #ask(buckets: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    this.#next ??= this.#begin();
+    for (const bucket of buckets) this.#next.buckets.add(bucket);
+    return this.#next.epochs;
+  }
+
+  #begin(): Question {
+    const buckets = new Set<number>();
+    const epochs = within(this.#clock, PATIENCE_MS, this.#last).then(() => {
+      this.#next = undefined;
+      return this.#read([...buckets]);
+    });
+    this.#last = epochs;
+    return { buckets, epochs };
+  }
+
+  async #read(buckets: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const states = await this.#states.read(buckets);
+    return new Map(buckets.map((bucket, i) => [bucket, states[i]?.epoch ?? 0]));
+  }
+}

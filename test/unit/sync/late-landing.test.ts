@@ -1,0 +1,45 @@
+import { describe, expect, it } from "@jest/globals";
+import type { CacheObservation } from "../../../src/cache/cache-port.ts";
+import { setOf } from "../../contract/commands.ts";
+import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { runThrough } from "../../support/run-through.ts";
+
+describe("a write that lands after Redis has lost it and recovered", () => {
+  /** "older" is in both; "newer" is minted, Redis goes back and recovers, and only then does it land. */
+  async function landLate(afterRecovery: (world: World) => void = () => undefined) {
+    const world = await openCacheFirstWorld({ maxmemoryPolicy: "volatile-lru" });
+    const { clock, redis, recovery, steered, writes } = world;
+    await runThrough(clock, writes.write(setOf({ value: "older" }), "direct"));
+    const saved = redis.snapshot();
+    steered.store.on("applyNewer", async (proceed) => {
+      steered.store.on("applyNewer", undefined);
+      redis.restart(saved);
+      await recovery.recoverAll();
+      afterRecovery(world);
+      return proceed();
+    });
+    const write = writes.write(setOf({ value: "newer" }), "direct");
+    await expect(runThrough(clock, write)).rejects.toMatchObject({ code: "UNKNOWN_OUTCOME" });
+    await clock.advance(0);
+    return world;
+  }
+
+  it("is told to the cache all the same, which drops its older copy", async () => {
+    const { past } = await landLate();
+
+    const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
+
+    expect(cached).toMatchObject({ value: undefined, meta: undefined });
+    expect((await past.store.get("user:1"))?.value).toBe("newer");
+  });
+
+  it("takes an older value with it whose meta was evicted", async () => {
+    const { past } = await landLate(({ redis }) => redis.evict("user:1", "meta"));
+
+    const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
+
+    expect(cached).toMatchObject({ value: undefined, meta: undefined });
+  });
+});
+
+type World = Awaited<ReturnType<typeof openCacheFirstWorld>>;
