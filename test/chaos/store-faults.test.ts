@@ -1,0 +1,3 @@
+import { describeFamilies } from "./hold-promises.ts";
+
+describeFamilies(["processes", "store-outages", "squeezed-lru"]);

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { openFakeRedisHarness } from "../contract/fake-redis-harness.ts";
+import { openRedisHarness } from "../contract/redis-harness.ts";
+import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { planCacheStream } from "./cache-stream.ts";
+import { CacheSubject } from "./cache-subject.ts";
+import { compareStreams, seedsOr } from "./compare-streams.ts";
+
+const SEEDS = seedsOr(8);
+
+for (const { needs, name, version } of REDIS_VERSIONS) {
+  describeWith([needs], `the simulated Redis and ${name}`, () => {
+    let server: RedisServer;
+    beforeAll(async () => {
+      server = await startRedis({ version });
+    });
+    afterAll(() => server.close());
+
+    it(
+      "answer alike, and hold the same after every step",
+      async () => {
+        const compared = compareStreams(SEEDS, {
+          plan: planCacheStream,
+          open: async (setting) => [
+            await CacheSubject.open(name, (options) => openRedisHarness(server, options), setting),
+            await CacheSubject.open("the simulated Redis", openFakeRedisHarness, setting),
+          ],
+          // Fill leases live for three seconds.
+          withinMs: 2_500,
+        });
+
+        await expect(compared).resolves.toBeUndefined();
+      },
+      60_000 + SEEDS * 20_000,
+    );
+  });
+}

@@ -1,0 +1,45 @@
+import type { Mechanism } from "./mechanisms.ts";
+
+/** Where each mechanism is missed: the scenario whose small size breaks without it, and how. */
+export const MISSED_IN: Readonly<
+  Record<Mechanism, { readonly scenario: string; readonly what: string }>
+> = {
+  conditional_upsert: { scenario: "pinned", what: "the shadow went back" },
+  versioned_acknowledgement: { scenario: "pinned", what: "is in no durable place" },
+  only_shadow_clears_marker: { scenario: "pinned, events", what: "a read finds nothing" },
+  atomic_marker: { scenario: "pinned", what: "a read finds nothing" },
+  pinning: { scenario: "pinned", what: "is in no durable place" },
+  tombstones: { scenario: "pinned", what: "the shadow went back" },
+  fill_lease: { scenario: "pinned, fills", what: "a read shows version" },
+  acknowledgement_voids_lease: { scenario: "pinned, fills", what: "a read shows version" },
+  fence: { scenario: "recovery", what: "a read shows version" },
+  run_bound_fill: { scenario: "recovery, fills", what: "a read shows version" },
+  epoch_check: { scenario: "recovery, events", what: "a read shows version" },
+  current_epoch_told: { scenario: "failover", what: "the cache stays at" },
+  new_epoch: { scenario: "recovery by two", what: "was given although" },
+  recovery_events: { scenario: "recovery, events", what: "a read shows version" },
+  recovery_drop: { scenario: "recovery, events", what: "a read shows version" },
+  late_landing_drops: { scenario: "recovery, late landing", what: "the cache keeps a value" },
+  compare_and_set_install: { scenario: "recovery by two, two writes", what: "was given although" },
+  confirmed_epoch: { scenario: "recovery by two", what: "recovery has ended below" },
+  settle: { scenario: "unpinned, fills", what: "a read shows version" },
+  owed_settle: { scenario: "unpinned, late landing", what: "the cache stays at" },
+  projector_settles: { scenario: "unpinned, events", what: "the cache stays at" },
+  events_first: { scenario: "unpinned, events", what: "a read shows version" },
+  commit_turn: { scenario: "store first", what: "a read shows version" },
+  change_stamp: { scenario: "store first", what: "a read shows version" },
+  stamp_with_row: { scenario: "store first", what: "a read shows version" },
+  second_look: { scenario: "pinned, verification", what: "false alarm" },
+  third_look: { scenario: "unpinned, verification", what: "false alarm" },
+  repair_condition: { scenario: "pinned, repair", what: "a repair has overwritten" },
+  purge_by_version: {
+    scenario: "pinned, purge and a new write",
+    what: "a purge has removed a live row",
+  },
+  purge_waits: { scenario: "pinned, purge", what: "the shadow went back" },
+  purge_rests: { scenario: "purge after a recovery", what: "the shadow went back" },
+  purge_record: { scenario: "recovery after a purge", what: "a read shows version" },
+  record_after_row: { scenario: "recovery after a purge", what: "a read shows version" },
+  statement_life: { scenario: "pinned, purge and a new write", what: "the shadow went back" },
+  key_memory: { scenario: "pinned, idempotency", what: "carried out twice" },
+};

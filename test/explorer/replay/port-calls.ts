@@ -1,0 +1,80 @@
+import type { PartKind } from "./parts.ts";
+
+const MINT = ["cache.write"];
+const LOOK = ["cache.observe"];
+const EVENTS = ["outbox.unprocessedOf"];
+const UPSERT = ["store.applyNewer"];
+const APPEND = ["outbox.append"];
+
+/** A cache that is told what the store has. */
+export const TELL = ["cache.acknowledge", "cache.settle"];
+
+const PORT_CALLS: Readonly<Record<string, readonly string[]>> = {
+  mint: MINT,
+  "judge, mint": MINT,
+  "judge, mint as seen": MINT,
+  follow_cache: MINT,
+  follow_store: MINT,
+  remove: MINT,
+  observe: LOOK,
+  "look at the cache": LOOK,
+  "look at the cache again": LOOK,
+  "look at the events": EVENTS,
+  "look at the events again": EVENTS,
+  "look at the row": ["store.get"],
+  "take the lease": ["cache.takeLease"],
+  upsert: UPSERT,
+  sync_now: UPSERT,
+  project: UPSERT,
+  append: APPEND,
+  "append twice": APPEND,
+  acknowledge: TELL,
+  "acknowledge, answer": TELL,
+  "settle, answer": TELL,
+  "withdraw, fail": ["cache.withdraw"],
+  "fill, answer": ["cache.fill", "cache.stamp"],
+  stamp: ["cache.stamp"],
+  warm: ["cache.fill"],
+  claim: ["outbox.claim"],
+  "mark processed": ["outbox.markProcessed"],
+  drop_copy: ["cache.drop"],
+  drop_marker: ["cache.drop"],
+};
+
+interface Delay {
+  readonly methods: readonly string[];
+  /** How long the caller waits. */
+  readonly ms: number;
+}
+
+const DELAYS: Readonly<Record<string, Delay>> = {
+  "upsert times out": { methods: UPSERT, ms: 2000 },
+  "append times out": { methods: APPEND, ms: 2000 },
+  "acknowledgement goes unanswered": { methods: TELL, ms: 250 },
+  "settling goes unanswered": { methods: TELL, ms: 4250 },
+};
+
+/** Calls that the models leave out, because they decide nothing or go together with the next. */
+const UNMODELLED: Readonly<Record<PartKind, readonly string[]>> = {
+  // What a delete finds, for its answer; and the look that goes with the lease.
+  call: ["store.get", "cache.observe", "outbox.unprocessedOf"],
+  read: ["cache.provesRemoval", "outbox.unprocessedOf"],
+  sweep: ["cache.pendingOlderThan"],
+  projector: ["cache.settle"],
+  verifier: ["cache.provesRemoval"],
+  repair: ["cache.provesRemoval"],
+};
+
+/** The calls of ports any of which a step of a trace is in the production code; undefined for a step that is none. */
+export function portCallsOf(step: string): readonly string[] | undefined {
+  return PORT_CALLS[step];
+}
+
+/** For a step in which an answer does not come in time. */
+export function delayOf(step: string): Delay | undefined {
+  return DELAYS[step];
+}
+
+export function unmodelledOf(kind: PartKind): readonly string[] {
+  return UNMODELLED[kind];
+}

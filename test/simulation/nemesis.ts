@@ -1,0 +1,206 @@
+import type { Acknowledgement } from "../../src/cache/cache-authority-port.ts";
+import { bucketOf } from "../../src/model/bucket.ts";
+import type { FakeRedis, FakeSnapshot } from "../support/fake-redis.ts";
+import type { FakeStore } from "../support/fake-store.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
+import type { Site } from "./client.ts";
+import type { WorldFaults } from "./faults.ts";
+import type { Command, Network } from "./network.ts";
+import type { SimClock } from "./sim-clock.ts";
+import type { StepLog } from "./step-log.ts";
+import type { Timeline } from "./timeline.ts";
+
+export interface NemesisParts {
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+  readonly log: StepLog;
+  readonly faults: WorldFaults;
+  readonly network: Network;
+  readonly redis: FakeRedis;
+  readonly store: FakeStore;
+  readonly serverClocks: readonly SimClock[];
+  readonly sites: readonly Site[];
+  readonly crash: (site: Site) => void;
+  /** After whatever was done to a server. */
+  readonly onChange: () => void;
+}
+
+function lossOf(isTotal: boolean, last: FakeSnapshot | undefined): string {
+  if (isTotal) return "all";
+  return last === undefined ? "nothing" : "its last writes";
+}
+
+function keysOf(acknowledgements: unknown): readonly string[] {
+  return (acknowledgements as readonly Acknowledgement[]).map(({ key }) => key);
+}
+
+/** Its place among the clocks of the servers. */
+const STORE_CLOCK = 1;
+
+const POLICIES = ["noeviction", "volatile-lru", "allkeys-lru"];
+
+/** Does to servers, machines and clocks what the mix of faults has for them, until it is told to stop. */
+export class Nemesis {
+  readonly #parts: NemesisParts;
+  /** What a disk or a replica may have of Redis, the newest last. */
+  readonly #snapshots: FakeSnapshot[] = [];
+  #isOver = false;
+
+  constructor(parts: NemesisParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { faults, redis, store } = this.#parts;
+    this.#often(faults.crash, () => this.#crash());
+    this.#often(faults.pause, () => this.#pause());
+    this.#often(faults.storeDown, () => this.#takeDown("the store", store));
+    this.#often(faults.redisDown, () => this.#takeDown("Redis", redis));
+    this.#often(faults.partition, () => this.#partition());
+    this.#often(faults.eviction, () => this.#evict());
+    this.#often(faults.policyFlip, () => this.#flipPolicy());
+    if (faults.rollback !== undefined) this.#often(300, () => this.#takeSnapshot());
+    this.#often(faults.rollback, () => this.#rollBack());
+    this.#often(faults.clockStep, () => this.#stepClock());
+  }
+
+  /** Everything runs and answers again. */
+  stop(): void {
+    const { redis, store, network } = this.#parts;
+    this.#isOver = true;
+    redis.isUp = true;
+    store.isUp = true;
+    network.heal();
+    this.#note("everything heals");
+  }
+
+  #often(everyMs: number | undefined, act: () => void): void {
+    if (everyMs === undefined) return;
+    const { timeline, random, onChange } = this.#parts;
+    const again = () => {
+      timeline.after(-Math.log(1 - random.fraction()) * everyMs, () => {
+        if (this.#isOver) return;
+        act();
+        onChange();
+        again();
+      });
+    };
+    again();
+  }
+
+  #crash(): void {
+    const running = this.#parts.sites.filter(({ process }) => process !== undefined);
+    if (running.length > 0) this.#parts.crash(this.#parts.random.pick(running));
+  }
+
+  #pause(): void {
+    const { sites, random } = this.#parts;
+    const { process } = random.pick(sites);
+    if (process === undefined) return;
+    const forMs = random.fraction() ** 2 * 15_000;
+    this.#note(`${process.machine.name} stands still for ${Math.round(forMs)} ms`);
+    process.machine.pause(forMs);
+  }
+
+  #takeDown(name: string, server: { isUp: boolean }): void {
+    const { timeline, random } = this.#parts;
+    if (!server.isUp) return;
+    const forMs = random.fraction() ** 2 * 15_000;
+    server.isUp = false;
+    this.#note(`${name} is down for ${Math.round(forMs)} ms`);
+    timeline.after(forMs, () => {
+      server.isUp = true;
+      this.#note(`${name} is back`);
+    });
+  }
+
+  #partition(): void {
+    const { timeline, random, network, sites } = this.#parts;
+    const forMs = random.fraction() ** 2 * 20_000;
+    const server = random.pick(["redis", "store"] as const);
+    const machine = random.pick([undefined, random.pick(sites).process?.machine.name]);
+    const holds = random.fraction() < 0.5;
+    network.partition({ server, machine, untilMs: timeline.nowMs + forMs, holds });
+    const how = holds ? "holds back" : "loses";
+    this.#note(
+      `the network ${how} what is between ${machine ?? "all"} and ${server} for ${Math.round(forMs)} ms`,
+    );
+  }
+
+  /** After a command that a server has carried out: what has just become clean may be evicted first. */
+  afterCommand({ method, args }: Command): void {
+    const { faults, random, timeline, onChange } = this.#parts;
+    if (this.#isOver || (method !== "settle" && method !== "acknowledge")) return;
+    if (random.fraction() >= faults.evictionAtOnce) return;
+    const keys = method === "settle" ? [args[0] as string] : keysOf(args[0]);
+    timeline.after(random.fraction() * 2, () => {
+      for (const key of keys) this.#evictCopy(key);
+      onChange();
+    });
+  }
+
+  #evict(): void {
+    const { redis, random } = this.#parts;
+    const keys = [...new Set([...redis.values.keys(), ...redis.metas.keys()])];
+    if (keys.length === 0) return;
+    if (redis.maxmemoryPolicy.startsWith("allkeys-") && random.fraction() < 0.05)
+      this.#evictState(bucketOf(random.pick(keys)));
+    else this.#evictCopy(random.pick(keys));
+  }
+
+  #evictState(bucket: number): void {
+    this.#parts.redis.states.delete(bucket);
+    this.#note(`Redis evicts the state of bucket ${bucket}`);
+  }
+
+  /** What is marked as unsynced is spared: a policy that was made unsafe under it can lose it, and nobody could prevent that. */
+  #evictCopy(key: string): void {
+    const { redis, random } = this.#parts;
+    if (redis.markers.has(key)) return;
+    const what = random.pick(["value", "meta", "both"] as const);
+    const before = redis.evictedKeys;
+    if (what !== "meta") redis.evict(key, "value");
+    if (what !== "value") redis.evict(key, "meta");
+    if (redis.evictedKeys > before) this.#note(`Redis evicts ${key} (${what})`);
+  }
+
+  #flipPolicy(): void {
+    const { redis, random } = this.#parts;
+    redis.maxmemoryPolicy = random.pick(POLICIES);
+    this.#note(`the eviction policy becomes ${redis.maxmemoryPolicy}`);
+  }
+
+  #takeSnapshot(): void {
+    this.#snapshots.push(this.#parts.redis.snapshot());
+    if (this.#snapshots.length > 6) this.#snapshots.shift();
+  }
+
+  #rollBack(): void {
+    const { redis, random } = this.#parts;
+    const isTotal = random.fraction() < 0.1;
+    if (isTotal) redis.flush();
+    const last = this.#snapshots.splice(random.integer(this.#snapshots.length + 1)).at(0);
+    redis.restart(isTotal ? undefined : last);
+    this.#note(`Redis is restarted and has lost ${lossOf(isTotal, last)}`);
+  }
+
+  #stepClock(): void {
+    const { random, serverClocks, sites } = this.#parts;
+    const clocks = [
+      ...serverClocks,
+      ...sites.flatMap(({ process }) => process?.machine.clock ?? []),
+    ];
+    const at = random.integer(clocks.length);
+    const size = random.pick([10, 1_000, 30_000, 3_600_000]);
+    const anyMs = Math.round((random.fraction() * 2 - 1) * size);
+    // A lease lasts as much longer as the store's clock goes back.
+    const byMs = at === STORE_CLOCK ? Math.max(anyMs, -10_000) : anyMs;
+    clocks[at]?.step(byMs);
+    const whose = ["Redis", "the store"][at] ?? sites[at - serverClocks.length]?.name;
+    this.#note(`the wall clock of ${whose} moves by ${byMs} ms`);
+  }
+
+  #note(what: string): void {
+    this.#parts.log.add(() => `— ${what}`);
+  }
+}
