@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import mongoose from "mongoose";
 import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
+import { chunksOf } from "../../src/lib/chunks-of.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
@@ -11,10 +12,12 @@ import type { MongoStore } from "../../src/store/drivers/mongodb/mongo-store.ts"
 import { openMongo } from "../../src/store/drivers/mongodb/open-mongo.ts";
 import { encodeRow } from "../../src/store/drivers/mongodb/shadow-row.ts";
 import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
+import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep, SWEEP_AGE_MS } from "../../src/sync/journal-sweep.ts";
 import { Projector } from "../../src/sync/projector.ts";
+import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { chunksOf, commandsOf, entriesOf, inFlight } from "./payload.ts";
+import { commandsOf, entriesOf, inFlight } from "./payload.ts";
 import { perSecond } from "./rounds.ts";
 
 const BATCH = 500;
@@ -56,7 +59,7 @@ export async function outboxOnMongo(place: Place, rows: number): Promise<number>
   return withBoth(place, async ({ cache, store, outbox }) => {
     const entries = await writeAll(cache, rows);
     for (const batch of chunksOf(entries, BATCH)) await outbox.append(batch);
-    const acknowledge = acknowledgeIn(cache);
+    const acknowledge = acknowledgeIn(cache, new JournalLedger());
     const projector = new Projector({
       outbox,
       store,
@@ -86,7 +89,8 @@ export async function sweepOnMongo(place: Place, rows: number): Promise<number> 
       cache,
       store,
       outbox,
-      acknowledge: acknowledgeIn(cache),
+      acknowledge: acknowledgeIn(cache, new JournalLedger()),
+      clock: systemClock,
       batchSize: BATCH,
     });
     const rate = await perSecond(rows, () => sweep.run(new AbortController().signal));
@@ -128,14 +132,16 @@ async function withBoth<T>(
   work: (opened: Opened & { readonly cache: RedisCache }) => Promise<T>,
 ): Promise<T> {
   await flush(redisUrl);
-  const cache = openRedis({
-    url: redisUrl,
-    commandTimeoutMs: COMMAND_LIMIT_MS,
-    residencyMs: undefined,
-    graceMs: DAY_MS,
-    random: systemRandom,
-    log: silentLog,
-  });
+  const cache = recoveringAtOnce(
+    openRedis({
+      url: redisUrl,
+      commandTimeoutMs: COMMAND_LIMIT_MS,
+      residencyMs: undefined,
+      graceMs: DAY_MS,
+      random: systemRandom,
+      log: silentLog,
+    }),
+  );
   try {
     return await withStore(uri, async (opened) => {
       await cache.bindStore(await opened.store.storeId());

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { chunksOf } from "../../src/lib/chunks-of.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
@@ -9,7 +10,7 @@ import { openSqlite } from "../../src/store/drivers/sqlite/open-sqlite.ts";
 import { nothingToAcknowledge } from "../../src/sync/acknowledger.ts";
 import { Projector } from "../../src/sync/projector.ts";
 import { inTemporaryFolder } from "./in-temporary-folder.ts";
-import { chunksOf, entriesOf } from "./payload.ts";
+import { entriesOf } from "./payload.ts";
 import { perSecond } from "./rounds.ts";
 
 const BATCH = 500;

@@ -1,12 +1,12 @@
 import type { Spread } from "./rounds.ts";
 
-export type Metric = "P4" | "P8" | "P11" | "P12";
+export type Metric = "P1" | "P2" | "P3" | "P4" | "P5" | "P7" | "P8" | "P9" | "P11" | "P12";
 
 /** One measured quantity beside what limits it and what it should reach. */
 export interface Figure {
   readonly metric: Metric;
   readonly what: string;
-  readonly unit: "rows/s" | "bytes" | "ms" | "MB";
+  readonly unit: "rows/s" | "writes/s" | "keys/s" | "writes" | "bytes" | "µs" | "ms" | "MB";
   readonly better: "higher" | "lower";
   readonly measured: Spread;
   /** Measured in the same rounds; the first one is what `ratio` and a relative bound mean. Empty where the limit is a layout. */
@@ -20,8 +20,11 @@ export interface Ceiling {
   readonly measured: Spread;
 }
 
-/** In the figure's unit, or as a multiple of the first ceiling. */
-export type Bound = { readonly value: number } | { readonly timesCeiling: number };
+/** In the figure's unit, as a multiple of the first ceiling, or as so much more than it. */
+export type Bound =
+  | { readonly value: number }
+  | { readonly timesCeiling: number }
+  | { readonly overCeiling: number };
 
 /** The figure as a multiple of its first ceiling; undefined where it has none. */
 export function ratioOf({ measured, ceilings }: Figure): number | undefined {
@@ -31,9 +34,12 @@ export function ratioOf({ measured, ceilings }: Figure): number | undefined {
 
 /** Judged by the medians. */
 export function isMet(figure: Figure, bound: Bound): boolean {
-  const [reached, wanted] =
-    "value" in bound
-      ? [figure.measured.median, bound.value]
-      : [ratioOf(figure) ?? Number.NaN, bound.timesCeiling];
+  const reached = figure.measured.median;
+  const wanted = wantedBy(bound, figure.ceilings[0]?.measured.median ?? Number.NaN);
   return figure.better === "higher" ? reached >= wanted : reached <= wanted;
+}
+
+function wantedBy(bound: Bound, ceiling: number): number {
+  if ("value" in bound) return bound.value;
+  return "timesCeiling" in bound ? bound.timesCeiling * ceiling : bound.overCeiling + ceiling;
 }

@@ -1,30 +1,47 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import globalSetup from "../support/servers/global-setup.ts";
-import type { Bench } from "./bench-options.ts";
+import type { Bench, BenchOptions } from "./bench-options.ts";
 import { describeMachine } from "./describe-machine.ts";
 import type { Figure, Metric } from "./figure.ts";
+import { measureWrites } from "./p1-writes.ts";
+import { measureAddedLatency } from "./p2-added-latency.ts";
+import { measureSyncLag } from "./p3-sync-lag.ts";
 import { measureDrain } from "./p4-drain.ts";
+import { measureDurableLatency } from "./p5-durable-latency.ts";
+import { measureRecovery } from "./p7-recovery.ts";
 import { measureRedisBytes } from "./p8-redis-bytes.ts";
+import { measureHotKey } from "./p9-hot-key.ts";
 import { measureStart } from "./p11-start.ts";
 import { measureMemory } from "./p12-memory.ts";
+import { measurePeers } from "./peers/measure-peers.ts";
+import { peerTableOf } from "./peers/peer-table.ts";
 import { tableOf } from "./table.ts";
 
 const BENCHES: Readonly<Record<Metric, Bench>> = {
+  P1: measureWrites,
+  P2: measureAddedLatency,
+  P3: measureSyncLag,
   P4: measureDrain,
+  P5: measureDurableLatency,
+  P7: measureRecovery,
   P8: measureRedisBytes,
+  P9: measureHotKey,
   P11: measureStart,
   P12: measureMemory,
 };
 
-const USAGE = `npm run bench -- [--only P4,P8,...] [--rounds 5] [--json FILE] [--small]
+const PEERS_NAME = "PEERS";
+const NAMES = [...Object.keys(BENCHES), PEERS_NAME];
 
-Measures ${Object.keys(BENCHES).join(", ")} against ceilings of the same run, on servers of its own.
---small shows in a few seconds that everything works; its figures mean nothing.`;
+const USAGE = `npm run bench -- [${NAMES.slice(0, 3).join("] [")}] … [--rounds 5] [--json FILE] [--small]
 
-const { values: given } = parseArgs({
+Measures ${NAMES.join(", ")}, or those that are named, against ceilings of the same run, on servers of its own.
+--small shows in a minute or two that everything works; its figures mean nothing.`;
+
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    only: { type: "string" },
     rounds: { type: "string", default: "5" },
     json: { type: "string" },
     small: { type: "boolean", default: false },
@@ -39,38 +56,39 @@ if (given.help) {
 }
 
 async function run(): Promise<void> {
-  const metrics = chosenMetrics(given.only);
+  const names = chosenNames();
   // It tells on stderr which servers it has found.
   await globalSetup();
+  const options: BenchOptions = {
+    small: given.small,
+    rounds: given.small ? 1 : Number(given.rounds),
+    warmUp: !given.small,
+    say: (text) => console.error(text),
+  };
   const figures: Figure[] = [];
-  for (const metric of metrics) {
-    const measured = await BENCHES[metric]({
-      small: given.small,
-      rounds: given.small ? 1 : Number(given.rounds),
-      warmUp: !given.small,
-      say: (text) => console.error(text),
-    });
-    figures.push(...measured);
+  for (const name of names) {
+    if (name !== PEERS_NAME) figures.push(...(await BENCHES[name as Metric](options)));
   }
+  const peers = names.includes(PEERS_NAME) ? await measurePeers(options) : [];
   const machine = describeMachine();
   if (given.json !== undefined) {
-    const result = { command: commandLine(), machine, figures };
+    const result = { command: commandLine(), machine, figures, peers };
     await writeFile(given.json, `${JSON.stringify(result, undefined, 2)}\n`);
   }
   if (given.small)
     console.log("A small run: only that it ends means anything, the figures do not.\n");
-  console.log(tableOf(figures));
+  if (figures.length > 0) console.log(`${tableOf(figures)}\n`);
+  if (peers.length > 0) console.log(`${peerTableOf(peers)}\n`);
   const { system, cores, node, redis, mongodb } = machine;
-  console.log(`\n${cores} cores, ${system}, Node ${node}, Redis ${redis}, MongoDB ${mongodb}`);
+  console.log(`${cores} cores, ${system}, Node ${node}, Redis ${redis}, MongoDB ${mongodb}`);
 }
 
-function chosenMetrics(only: string | undefined): readonly Metric[] {
-  const all = Object.keys(BENCHES) as Metric[];
-  if (only === undefined) return all;
-  return only.split(",").map((name) => {
-    const metric = all.find((one) => one === name.trim().toUpperCase());
-    if (metric === undefined) throw new Error(`There is no benchmark ${name}.\n\n${USAGE}`);
-    return metric;
+function chosenNames(): readonly string[] {
+  if (positionals.length === 0) return NAMES;
+  return positionals.map((given) => {
+    const name = given.toUpperCase();
+    if (!NAMES.includes(name)) throw new Error(`There is no benchmark ${given}.\n\n${USAGE}`);
+    return name;
   });
 }
 

@@ -1,6 +1,7 @@
 import { startMongo } from "../support/servers/start-mongo.ts";
 import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
 import type { Bench, BenchOptions } from "./bench-options.ts";
+import { bullmqOnMongo } from "./drain-bullmq.ts";
 import { outboxOnMongo, rawOnMongo, sweepOnMongo } from "./drain-mongo.ts";
 import { outboxOnSqlite, rawOnSqlite } from "./drain-sqlite.ts";
 import type { Figure } from "./figure.ts";
@@ -8,9 +9,12 @@ import { alternate, type Spread } from "./rounds.ts";
 
 const FLOOR_PER_SECOND = 10_000;
 const TARGET_TIMES_RAW = 0.9;
+const TARGET_TIMES_BULLMQ = 3;
 
 const ROWS = 20_000;
 const ROWS_SMALL = 500;
+/** It is so much slower that more would only take longer. */
+const ROWS_OF_BULLMQ = 4_000;
 
 /**
  * How fast a backlog reaches the shadow: the outbox by the projector, and the journal in Redis by its sweep. Every round
@@ -55,14 +59,20 @@ async function drainOfMongo(
       databases += 1;
       return { uri: mongo.uriOf(`drain-${databases}`), redisUrl: redis.url };
     };
-    const { outbox, sweep, raw } = await alternate(options, {
+    const { outbox, sweep, raw, bullmq } = await alternate(options, {
       raw: () => rawOnMongo(place(), rows),
       outbox: () => outboxOnMongo(place(), rows),
       sweep: () => sweepOnMongo(place(), rows),
+      bullmq: () => bullmqOnMongo(place(), Math.min(rows, ROWS_OF_BULLMQ)),
     });
     return [
       figureOf(`outbox → ${name}, acknowledged in Redis`, outbox, raw),
       figureOf(`journal in Redis → ${name}`, sweep, raw),
+      {
+        ...figureOf(`outbox → ${name}, against BullMQ`, outbox, raw),
+        ceilings: [{ what: "BullMQ, one job per row", measured: bullmq }],
+        target: { timesCeiling: TARGET_TIMES_BULLMQ },
+      },
     ];
   } finally {
     await mongo.close();

@@ -1,13 +1,15 @@
 import { Redis } from "ioredis";
 import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
+import { chunksOf } from "../../src/lib/chunks-of.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import type { SetCommand } from "../../src/model/write-command.ts";
+import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type { Bench } from "./bench-options.ts";
 import type { Figure } from "./figure.ts";
-import { chunksOf, commandsOf, inFlight } from "./payload.ts";
+import { commandsOf, inFlight } from "./payload.ts";
 import { alternate, type Spread } from "./rounds.ts";
 
 const FLOOR_BYTES = 250;
@@ -132,14 +134,16 @@ async function writeThrough(
   { ttl }: Case,
   commands: readonly SetCommand[],
 ): Promise<void> {
-  const cache = openRedis({
-    url: server.url,
-    commandTimeoutMs: 10_000,
-    residencyMs: undefined,
-    graceMs: FAR_MS,
-    random: systemRandom,
-    log: silentLog,
-  });
+  const cache = recoveringAtOnce(
+    openRedis({
+      url: server.url,
+      commandTimeoutMs: 10_000,
+      residencyMs: undefined,
+      graceMs: FAR_MS,
+      random: systemRandom,
+      log: silentLog,
+    }),
+  );
   try {
     await cache.bindStore("bench");
     const acks: { key: string; version: string }[] = [];

@@ -41,19 +41,11 @@ export function entriesOf(count: number): Entry[] {
 }
 
 /** JSON of exactly so many bytes; hex, so that no store can compress it to nothing. */
-function valueOf(random: SeededRandom, bytes: number): string {
+export function valueOf(random: SeededRandom, bytes: number): string {
   const frame = JSON.stringify({ body: "" }).length;
   return JSON.stringify({
     body: random.hex(Math.ceil((bytes - frame) / 2)).slice(0, bytes - frame),
   });
-}
-
-/** `items` in groups of `size`, the last one shorter. */
-export function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let start = 0; start < items.length; start += size)
-    chunks.push(items.slice(start, start + size));
-  return chunks;
 }
 
 /** Does `work` for every item, `width` of them at once. */

@@ -3,7 +3,8 @@ import { StdioProcess } from "./stdio-process.ts";
 
 // The compiled benchmark starts compiled programs, and one that Node runs as it is starts the sources.
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-const programAt = (path: string) => fileURLToPath(new URL(`${path}.${extension}`, import.meta.url));
+export const programAt = (path: string) =>
+  fileURLToPath(new URL(`${path}.${extension}`, import.meta.url));
 
 /** Our server as a client starts it. Its log level leaves out what nobody reads here. */
 export function startLockstep(env: Readonly<Record<string, string>>): StdioProcess {

@@ -5,8 +5,14 @@ const HEAD = ["", "figure", "median (range)", "ceiling", "ratio", "floor", "targ
 
 /** The figures as a Markdown table, padded so that it is readable on a terminal too. */
 export function tableOf(figures: readonly Figure[]): string {
-  const rows = [HEAD, ...figures.map(cellsOf)];
-  const widths = HEAD.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+  return padded([HEAD, ...figures.map(cellsOf)]);
+}
+
+/** Rows of cells, of which the first is the head, as a Markdown table. */
+export function padded(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) =>
+    Math.max(3, ...rows.map((row) => row[column]!.length)),
+  );
   const lines = rows.map((row) => line(row.map((cell, column) => cell.padEnd(widths[column]!))));
   const rule = line(widths.map((width) => "-".repeat(width)));
   return [lines[0], rule, ...lines.slice(1)].join("\n");
@@ -26,17 +32,23 @@ function cellsOf(figure: Figure): string[] {
   ];
 }
 
-function spread({ median, min, max }: Spread): string {
+export function spread({ median, min, max }: Spread): string {
   return min === max ? number(median) : `${number(median)} (${number(min)}–${number(max)})`;
 }
 
 function bound(figure: Figure, wanted: Bound): string {
   const sign = figure.better === "higher" ? "≥" : "≤";
-  const text = "value" in wanted ? number(wanted.value) : `${wanted.timesCeiling} ×`;
-  return `${sign} ${text} ${isMet(figure, wanted) ? "met" : "MISSED"}`;
+  return `${sign} ${boundText(wanted)} ${isMet(figure, wanted) ? "met" : "MISSED"}`;
 }
 
-function number(value: number): string {
+function boundText(wanted: Bound): string {
+  if ("value" in wanted) return number(wanted.value);
+  return "timesCeiling" in wanted
+    ? `${wanted.timesCeiling} ×`
+    : `ceiling + ${number(wanted.overCeiling)}`;
+}
+
+export function number(value: number): string {
   return value >= 1000
     ? Math.round(value).toLocaleString("en")
     : String(Number(value.toPrecision(3)));

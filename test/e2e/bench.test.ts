@@ -8,7 +8,10 @@ import type { Figure } from "../bench/figure.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 
 const bench = join(import.meta.dirname, "../../dist/test/bench/main.js");
-const limitMs = 120_000;
+/** Without the peers, which take another minute. */
+const METRICS = ["P1", "P2", "P3", "P4", "P5", "P7", "P8", "P9", "P11", "P12"];
+/** A minute on an idle machine; one with a load of 38 on two cores took eight. */
+const limitMs = 900_000;
 
 describeWith(["redis", "mongodb"], "npm run bench -- --small", () => {
   it(
@@ -23,12 +26,13 @@ describeWith(["redis", "mongodb"], "npm run bench -- --small", () => {
           "--small",
           "--json",
           file,
+          ...METRICS,
         ]);
 
-        const { figures } = JSON.parse(await readFile(file, "utf8")) as { figures: Figure[] };
-        expect(new Set(figures.map(({ metric }) => metric))).toEqual(
-          new Set(["P4", "P8", "P11", "P12"]),
-        );
+        const { figures } = JSON.parse(await readFile(file, "utf8")) as {
+          figures: Figure[];
+        };
+        expect(new Set(figures.map(({ metric }) => metric))).toEqual(new Set(METRICS));
         for (const figure of figures) expect(stdout).toContain(figure.what);
         // Hardly anything was measured: a ratio can only show that both sides were what they are meant to be.
         expect(figures.filter((figure) => !isSane(figure))).toEqual([]);
@@ -40,12 +44,14 @@ describeWith(["redis", "mongodb"], "npm run bench -- --small", () => {
   );
 });
 
-function isSane({ measured, ceilings }: Figure): boolean {
+function isSane({ metric, measured, ceilings }: Figure): boolean {
+  // The difference of two latencies can be anything on a busy machine.
+  if (metric === "P2") return Number.isFinite(measured.median);
   return (
-    measured.median > 0 &&
+    measured.median >= 0 &&
     ceilings.every((ceiling) => {
       const ratio = measured.median / ceiling.measured.median;
-      return ratio > 0.01 && ratio < 100;
+      return ratio > 0.001 && ratio < 1000;
     })
   );
 }

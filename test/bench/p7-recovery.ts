@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import mongoose from "mongoose";
+import { startMongo } from "../support/servers/start-mongo.ts";
+import { startRedis } from "../support/servers/start-redis.ts";
+import type { Bench, BenchOptions } from "./bench-options.ts";
+import { type Place, rawOnMongo } from "./drain-mongo.ts";
+import type { Figure } from "./figure.ts";
+import { inTemporaryFolder } from "./in-temporary-folder.ts";
+import { MIX_KEYS } from "./mix.ts";
+import { BacklogWatch, openServer, type Variables } from "./open-server.ts";
+import { inFlight, keyOf } from "./payload.ts";
+import { Writer } from "./peers/writer.ts";
+import { alternate, perSecond, spreadOf } from "./rounds.ts";
+
+const REPAIR_FLOOR = 10_000;
+const CONVERGE_FLOOR_MS = 5_000;
+const CONVERGE_TARGET_MS = 1_500;
+
+const ROWS = 2_000;
+const ROWS_SMALL = 50;
+const REPAIRS_IN_FLIGHT = 50;
+
+/** Operations of the writer that is killed, per second: enough that it always dies amid writes. */
+const PER_SECOND = 3_000;
+const LOAD_MS = 1_500;
+
+export const measureRecovery: Bench = async (options) => {
+  const redis = await startRedis();
+  const mongo = await startMongo();
+  const place = (name: string): Place => ({ uri: mongo.uriOf(name), redisUrl: redis.url });
+  try {
+    return [
+      await measureConvergence(options, place("converge")),
+      await measureRepair(options, { ...place("repair"), redisUrl: `${redis.url}/1` }, (round) =>
+        place(`repair-raw-${round}`),
+      ),
+    ];
+  } finally {
+    await mongo.close();
+    await redis.close();
+  }
+};
+
+/**
+ * Two servers on the same Redis and MongoDB; one, which takes writes that the cache acknowledges, is killed. Counted from
+ * the kill until Redis holds no marker and the outbox no event: the other server has found what the dead one left.
+ */
+async function measureConvergence(
+  options: BenchOptions,
+  { uri, redisUrl }: Place,
+): Promise<Figure> {
+  options.say("P7 kill -9 to converged");
+  const variables = { REDIS_URL: redisUrl, MONGODB_URI: uri };
+  const survivor = await openServer(variables);
+  const backlog = new BacklogWatch(variables);
+  const took: number[] = [];
+  const left: number[] = [];
+  try {
+    for (let round = options.warmUp ? 0 : 1; round <= options.rounds; round += 1) {
+      const { tookMs, markers } = await killOnce(round, variables, backlog);
+      if (round === 0) continue;
+      took.push(tookMs);
+      left.push(markers);
+    }
+  } finally {
+    await backlog.close();
+    await survivor.close();
+  }
+  return {
+    metric: "P7",
+    what: `kill -9 to converged, ${spreadOf(left).median} writes (median) left unsynced`,
+    unit: "ms",
+    better: "lower",
+    measured: spreadOf(took),
+    ceilings: [],
+    floor: { value: CONVERGE_FLOOR_MS },
+    target: { value: CONVERGE_TARGET_MS },
+  };
+}
+
+function killOnce(
+  round: number,
+  { REDIS_URL: redisUrl = "", MONGODB_URI: mongoUri = "" }: Variables,
+  backlog: BacklogWatch,
+): Promise<{ tookMs: number; markers: number }> {
+  return inTemporaryFolder(async (folder) => {
+    const writer = await Writer.start({
+      name: `round${round}`,
+      peer: "lockstepJournal",
+      place: { redisUrl, mongoUri },
+      seed: 70 + round,
+      keys: MIX_KEYS,
+      perSecond: PER_SECOND,
+      logFile: join(folder, "writes.log"),
+    });
+    await setTimeout(LOAD_MS);
+    // Amid writes: a kill between two of them would leave nothing to converge.
+    while ((await backlog.count()).markers === 0) await setTimeout(1);
+    await writer.kill();
+    const killedMs = performance.now();
+    const { markers } = await backlog.count();
+    await backlog.untilEmpty();
+    return { tookMs: performance.now() - killedMs, markers };
+  });
+}
+
+/**
+ * Keys whose rows somebody has removed, repaired one by one through the tool, several at once. The ceiling writes as many
+ * rows as bare bulks.
+ */
+async function measureRepair(
+  options: BenchOptions,
+  { uri, redisUrl }: Place,
+  rawPlace: (round: number) => Place,
+): Promise<Figure> {
+  options.say("P7 repair rate");
+  const rows = options.small ? ROWS_SMALL : ROWS;
+  const variables = { REDIS_URL: redisUrl, MONGODB_URI: uri };
+  const server = await openServer(variables);
+  const backlog = new BacklogWatch(variables);
+  const mongo = new mongoose.mongo.MongoClient(uri);
+  const keys = Array.from({ length: rows }, (_, index) => keyOf(index));
+  const value = "x".repeat(200);
+  let rawRounds = 0;
+  try {
+    await inFlight(keys, REPAIRS_IN_FLIGHT, (key) => server.set(key, value));
+    await backlog.untilEmpty();
+    const { repair, raw } = await alternate(options, {
+      repair: async () => {
+        await mongo.db().collection("kvshadow").deleteMany({});
+        const rate = await perSecond(rows, () =>
+          inFlight(keys, REPAIRS_IN_FLIGHT, (key) =>
+            server.run("force_sync_repair", repairOf(key)),
+          ),
+        );
+        const mended = await mongo.db().collection("kvshadow").countDocuments();
+        if (mended !== rows) throw new Error(`Only ${mended} of ${rows} keys were repaired.`);
+        return rate;
+      },
+      raw: () => {
+        rawRounds += 1;
+        return rawOnMongo(rawPlace(rawRounds), rows);
+      },
+    });
+    return {
+      metric: "P7",
+      what: "repair of keys whose rows were removed",
+      unit: "keys/s",
+      better: "higher",
+      measured: repair,
+      ceilings: [{ what: "raw bulk upsert", measured: raw }],
+      floor: { value: REPAIR_FLOOR },
+      target: { timesCeiling: 0.9 },
+    };
+  } finally {
+    await mongo.close();
+    await backlog.close();
+    await server.close();
+  }
+}
+
+function repairOf(key: string) {
+  return { key, strategy: "auto", dryRun: false };
+}
