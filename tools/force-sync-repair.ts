@@ -43,7 +43,7 @@ export const forceSyncRepair = defineTool({
       .enum(["auto", "cache", "store", "newest"])
       .default("auto")
       .describe(
-        "auto: by cause. cache: the store is made like the cache (only in the cache → created, only in the store → removed, both → the cache's value). store: the reverse. newest: the side with the later version.",
+        "auto: by cause. cache: the store is made like the cache (only in the cache → created, only in the store → removed, both → the cache's value). store: the reverse. newest: the side with the later version. A write that is on its way to the store is brought there whatever this says.",
       ),
     dryRun: z.boolean().default(false).describe("Say what would be done and change nothing."),
   }),

@@ -40,13 +40,22 @@ const FOREIGN_TYPE: RepairPlan = {
   why: "The key holds another Redis type, which belongs to another program and is never touched.",
 };
 
-/** Classes in which both sides already say the same: no strategy has anything to choose between. */
-const AGREED: ReadonlySet<CopyClass> = new Set(["ok", "deleted", "expired", "absent"]);
+/**
+ * Classes in which no strategy has anything to choose between: both sides say the same, or will in a moment. A write on
+ * its way to the store was made by someone just now; taking either side for what should be would undo it or write it twice.
+ */
+const UNDISPUTED: ReadonlySet<CopyClass> = new Set([
+  "ok",
+  "deleted",
+  "expired",
+  "absent",
+  "pending",
+]);
 
 /** Decides the repair. Pure; `auto` is the repair column of the class table. */
 export function planRepair(look: Look, copyClass: CopyClass, strategy: RepairStrategy): RepairPlan {
   if (look.cache.foreignType !== undefined) return FOREIGN_TYPE;
-  if (AGREED.has(copyClass)) return auto(look, copyClass);
+  if (UNDISPUTED.has(copyClass)) return auto(look, copyClass);
   switch (strategy) {
     case "auto":
       return auto(look, copyClass);

@@ -4,6 +4,7 @@ import { Gardener, type PlantedDrift } from "../support/lockstep/planted-drift.t
 import { undo } from "../support/lockstep/undo.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 interface Choice {
   readonly where: string;
@@ -21,9 +22,11 @@ const newerInStore: PlantedDrift["plant"] = async (gardener, key) => {
   await gardener.set(key, "cached");
   await gardener.putNewerRow(key, "stored");
 };
+/** Long enough ago that it is no traffic in flight any more. */
 const newerInCache: PlantedDrift["plant"] = async (gardener, key) => {
   await gardener.set(key, "stored");
   await gardener.setUnsynced(key, "cached");
+  await waitUntil(async () => (await gardener.verdictOf(key)) === "overdue");
 };
 const changedInCache: PlantedDrift["plant"] = async (gardener, key) => {
   await gardener.set(key, "stored");
@@ -120,7 +123,10 @@ describeWith(["redis", "mongodb"], "a repair by a given strategy", () => {
 
   it.each(choices)("$strategy: $action for a key $where", async (choice) => {
     const { plant, strategy, action, value, undone } = choice;
-    const lockstep = await backends.open({ LOCKSTEP_OUTBOX_INTERVAL_MS: "3600000" });
+    const lockstep = await backends.open({
+      LOCKSTEP_OUTBOX_INTERVAL_MS: "3600000",
+      LOCKSTEP_SYNC_OBJECTIVE_MS: "100",
+    });
     const gardener = new Gardener(backends, lockstep);
     const key = "planted";
     await plant(gardener, key);

@@ -54,6 +54,10 @@ export class Gardener {
     await fault.lift();
   }
 
+  async verdictOf(key: string): Promise<CopyClass> {
+    return (await this.#lockstep.call("verify_key_sync", { key })).verdict;
+  }
+
   /** What Redis commands of another program do. */
   get redis() {
     return this.backends.client;

@@ -79,6 +79,15 @@ describe("planRepair", () => {
     ).toEqual([]);
   });
 
+  it("brings a write on its way to the store, by any strategy, and never chooses against it", () => {
+    expect(
+      counterExamples(({ facts, plan }) => {
+        const { copyClass } = rowOf(facts);
+        return facts.otherType || copyClass !== "pending" || plan.action === "sync_now";
+      }),
+    ).toEqual([]);
+  });
+
   it("says why wherever auto leaves an issue as it is", () => {
     const isIssue = (facts: Facts) => ["corrupt", "lost"].includes(rowOf(facts).copyClass);
 
@@ -154,7 +163,10 @@ describe("planRepair", () => {
   });
 
   describe("by strategy", () => {
-    const settled = (facts: Facts) => facts.otherType || agreed.has(rowOf(facts).copyClass);
+    const settled = (facts: Facts) => {
+      const { copyClass } = rowOf(facts);
+      return facts.otherType || agreed.has(copyClass) || copyClass === "pending";
+    };
 
     it("cache: what is cached is taken over, what is only stored is removed", () => {
       expect(
@@ -194,8 +206,8 @@ describe("planRepair", () => {
       const onlyEvent = lookOf({ cache: copyOf(entry), events: [eventOf(entry)] });
 
       for (const strategy of ["store", "newest"] as const) {
-        expect(planRepair(look, "pending", strategy).action).toBe("sync_now");
-        expect(planRepair(onlyEvent, "pending", strategy).action).not.toBe("remove");
+        expect(planRepair(look, "overdue", strategy).action).toBe("sync_now");
+        expect(planRepair(onlyEvent, "overdue", strategy).action).not.toBe("remove");
       }
     });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { isIssue } from "../../../src/verify/classify.ts";
-import { entryOf } from "../../contract/entries.ts";
+import { entryOf, versionAt } from "../../contract/entries.ts";
 import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
 import { runThrough } from "../../support/run-through.ts";
@@ -190,7 +190,9 @@ describe("Repairer", () => {
 
     it("brings back a write that only the outbox held", async () => {
       const world = await openCacheFirstWorld({ maxmemoryPolicy: "allkeys-lru" });
-      await world.past.outbox.append([entryOf({ key: "user:1", value: "in the outbox" })]);
+      const overdue = versionAt(world.clock.nowMs() - 60_000);
+      const event = entryOf({ key: "user:1", version: overdue, value: "in the outbox" });
+      await world.past.outbox.append([event]);
       const wanted = { strategy: "cache", dryRun: true } as const;
 
       const { action, undo } = await runThrough(
