@@ -8,6 +8,7 @@ import { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
 import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import { JournalLedger } from "../sync/journal-ledger.ts";
 import { JournalSweep } from "../sync/journal-sweep.ts";
+import { OwedSettlings } from "../sync/owed-settlings.ts";
 import { Recovery } from "../sync/recovery.ts";
 import { CacheFirstRepair } from "../verify/cache-first-repair.ts";
 import { type AuthoritySide, type SideParts } from "./authority-side.ts";
@@ -47,6 +48,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
   });
   cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
   const acknowledge = acknowledgeIn(cache, ledger);
+  const owed = new OwedSettlings({ cache, clock, log });
   const cacheCircuit = new CacheCircuit({ cache, clock });
   const isWide = () => isAtLeast(pressure().level, "widen");
   const delivery = new CacheFirstDelivery({
@@ -55,6 +57,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     outbox,
     bucketStates,
     ledger,
+    owed,
     pool,
     circuit,
     stats,
@@ -76,6 +79,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     cache,
     journal: cache,
     recovery,
+    owed,
     cacheCircuit,
     writes: new CacheFirstWritePath({
       cache,

@@ -76,6 +76,7 @@ async function composeAround(
     pressure: () => pressure,
   });
   closers.push("cache", () => side.cache.close());
+  closers.push("owed settlings", () => side.owed?.stop());
   const { cache, journal, recovery } = side;
 
   const projector = new Projector({

@@ -24,6 +24,7 @@ export function storeFirstSide({
     cache,
     journal: undefined,
     recovery: undefined,
+    owed: undefined,
     cacheCircuit: undefined,
     writes: new StoreFirstWritePath({
       cache,

@@ -15,6 +15,7 @@ import { CALL_MARGIN_MS } from "./call-margin.ts";
 import { type BatchOptions, DirectSync, type Landed } from "./direct-sync.ts";
 import { EpochCheck } from "./epoch-check.ts";
 import type { JournalLedger } from "./journal-ledger.ts";
+import type { OwedSettlings } from "./owed-settlings.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 import type { SyncStats } from "./sync-stats.ts";
@@ -34,6 +35,7 @@ export interface CacheFirstDeliveryParts {
   readonly outbox: OutboxPort;
   readonly bucketStates: Pick<BucketStatesPort, "read">;
   readonly ledger: JournalLedger;
+  readonly owed: OwedSettlings;
   readonly pool: SyncPool;
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
@@ -119,9 +121,7 @@ export class CacheFirstDelivery {
       const landed = await this.#applyDirect(this.#unpinnedSync, entry, life);
       if (landed.outcome === "done") {
         if (landed.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
-        await this.#tell(deadlineMs, () =>
-          this.#parts.cache.settle(entry.key, landed.value.version),
-        );
+        await this.#settle(entry.key, landed.value.version, deadlineMs);
         return { method: "ASYNC_THREAD", durable: "shadow" };
       }
       mayHaveLanded = isUnclear(landed);
@@ -133,7 +133,7 @@ export class CacheFirstDelivery {
     );
     if (appended.outcome === "done") {
       if (appended.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
-      await this.#tell(deadlineMs, () => this.#parts.cache.settle(entry.key, entry.version));
+      await this.#settle(entry.key, entry.version, deadlineMs);
       return { method: "EVENT_BASED", durable: "outbox" };
     }
     const withdrawn = await this.#tell(deadlineMs, () =>
@@ -244,15 +244,22 @@ export class CacheFirstDelivery {
     );
   }
 
-  /** Unpinned: a write that landed after its call had failed still owes the cache its settling. */
-  async #settleLate(entry: Entry, version: Version): Promise<void> {
+  /** As {@link #tell}: what the cache does not hear of in this call it is told later, and again until it answers. */
+  async #settle(key: string, version: Version, deadlineMs: number): Promise<void> {
     try {
-      await this.#parts.cache.settle(entry.key, version);
+      await this.#tell(deadlineMs, () => this.#parts.cache.settle(key, version));
     } catch (error) {
-      this.#parts.log.warn(
-        { err: error, key: entry.key },
-        "A late write could not be settled in the cache",
-      );
+      this.#parts.owed.add(key, version, error);
+      throw error;
+    }
+  }
+
+  /** Unpinned: a write that landed after its call had failed still owes the cache its settling. */
+  async #settleLate({ key }: Entry, version: Version): Promise<void> {
+    try {
+      await this.#parts.cache.settle(key, version);
+    } catch (error) {
+      this.#parts.owed.add(key, version, error);
     }
   }
 }

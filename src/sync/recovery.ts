@@ -2,7 +2,7 @@ import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { CacheBucket, LostCopy } from "../cache/cache-buckets-port.ts";
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
-import { within } from "../lib/deadline.ts";
+import { settled, within } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import { bucketOf } from "../model/bucket.ts";
 import { isFinal, LockstepError } from "../model/lockstep-error.ts";
@@ -65,7 +65,9 @@ export class Recovery {
   readonly #othersAtWork = new Set<number>();
   /** Rounds in a row in which one has been seen. */
   #contestedRounds = 0;
-  #all: Promise<void> | undefined;
+  /** The look at all buckets that is under way, and the one that begins when that has ended. */
+  #look: Promise<void> | undefined;
+  #nextLook: Promise<void> | undefined;
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
@@ -82,7 +84,7 @@ export class Recovery {
   async whenLost(bucket: number): Promise<void> {
     const { clock, waitMs } = this.#parts;
     const recovered = this.#recoverOnce(bucket);
-    this.lookSoon();
+    this.#inBackground(this.#look ?? this.#beginLook());
     const answer = await within(clock, waitMs, recovered);
     if (answer.outcome === "done") return;
     if (answer.outcome === "failed" && isFinal(answer.error)) throw answer.error;
@@ -95,18 +97,37 @@ export class Recovery {
 
   /** As {@link recoverAll}, in the background. What fails now is tried again by whoever needs it. */
   lookSoon(): void {
-    this.recoverAll().catch((error: unknown) => {
-      this.#parts.log.debug({ err: error }, "Recovery cannot go on now");
-    });
+    this.#inBackground(this.recoverAll());
   }
 
-  /** Looks at all buckets and recovers those that need it. Errors: as the ports. */
+  /**
+   * Looks at all buckets and recovers those that need it. A look that is under way may have passed the bucket already for
+   * which this is asked, so another follows it, one for all who ask meanwhile. Errors: as the ports.
+   */
   recoverAll(): Promise<void> {
-    this.#all ??= this.#lookAtAll().finally(() => {
-      this.#all = undefined;
+    if (this.#look === undefined) return this.#beginLook();
+    this.#nextLook ??= this.#lookAfter(this.#look);
+    return this.#nextLook;
+  }
+
+  async #lookAfter(underWay: Promise<void>): Promise<void> {
+    await settled(underWay);
+    this.#nextLook = undefined;
+    await (this.#look ?? this.#beginLook());
+  }
+
+  #beginLook(): Promise<void> {
+    this.#look = this.#lookAtAll().finally(() => {
+      this.#look = undefined;
       this.#tell();
     });
-    return this.#all;
+    return this.#look;
+  }
+
+  #inBackground(look: Promise<void>): void {
+    look.catch((error: unknown) => {
+      this.#parts.log.debug({ err: error }, "Recovery cannot go on now");
+    });
   }
 
   async #lookAtAll(): Promise<void> {

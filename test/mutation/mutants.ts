@@ -125,8 +125,8 @@ end`,
   {
     name: "unpinned: settle omitted",
     file: "src/sync/cache-first-delivery.ts",
-    original: "          this.#parts.cache.settle(entry.key, landed.value.version),",
-    replacement: "          Promise.resolve(landed),",
+    original: "      await this.#tell(deadlineMs, () => this.#parts.cache.settle(key, version));",
+    replacement: "      await this.#tell(deadlineMs, () => Promise.resolve(version));",
     why: "A reader that looked at the shadow before the write landed fills the older value after it.",
     killer: unit(
       "sync/cache-first-delivery-unpinned.test.ts",

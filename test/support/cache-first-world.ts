@@ -9,6 +9,7 @@ import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
 import { CacheFirstDelivery } from "../../src/sync/cache-first-delivery.ts";
 import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep } from "../../src/sync/journal-sweep.ts";
+import { OwedSettlings } from "../../src/sync/owed-settlings.ts";
 import { Projector } from "../../src/sync/projector.ts";
 import { Recovery } from "../../src/sync/recovery.ts";
 import { StoreCircuit } from "../../src/sync/store-circuit.ts";
@@ -99,9 +100,11 @@ export async function openCacheFirstWorld({
   const stats = new SyncStats();
   const acknowledge = acknowledgeIn(ports.cache, ledger);
   const onEvent = () => void calls.push("onEvent");
+  const owed = new OwedSettlings({ cache: ports.cache, clock, log });
   const delivery = new CacheFirstDelivery({
     ...ports,
     ledger,
+    owed,
     pool,
     circuit,
     stats,
@@ -138,6 +141,7 @@ export async function openCacheFirstWorld({
     cacheCircuit,
     stats,
     ledger,
+    owed,
     recovery,
     delivery,
     acknowledge,

@@ -162,17 +162,41 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
     expect(await places()).toMatchObject({ shadow: true, outbox: true });
   });
 
-  it("warns when a late write cannot be settled", async () => {
-    const { deliver, steered, clock, log } = await openWorld();
+  it("settles what has landed late again until the cache answers", async () => {
+    const { deliver, steered, clock, log, calls, owed } = await openWorld();
     const gate = deferred();
     steered.store.on("applyNewer", held(gate.promise));
     await runThrough(clock, deliver("direct"));
     steered.cache.on("settle", silentCache);
-
     gate.resolve();
     await clock.advance(0);
+    await clock.advance(5000);
+    calls.splice(0);
 
-    expect(log.told).toEqual(["warn: A late write could not be settled in the cache"]);
+    steered.cache.on("settle", undefined);
+    await clock.advance(5000);
+
+    expect(calls).toEqual(["cache.settle"]);
+    expect(log.told).toEqual(["warn: A write could not be settled in the cache; it is told again"]);
+    await owed.stop();
+  });
+
+  it("drops what a reader has filled while the cache could not be told of a write", async () => {
+    const { deliver, steered, clock, past, entry, redis, places } = await openWorld();
+    redis.evict(entry.key, "value");
+    redis.evict(entry.key, "meta");
+    const older = { ...entry, value: "older", version: "0".repeat(24) };
+    const token = await past.cache.takeLease(entry.key);
+    steered.cache.on("settle", silentCache);
+    expect(await deliver("direct")).toBe("UNKNOWN_OUTCOME");
+    expect(await past.cache.fill(older, token!)).toBe("filled");
+
+    steered.cache.on("settle", undefined);
+    await clock.advance(1000);
+
+    const [seen] = await past.cache.observe([entry.key]);
+    expect(seen).toMatchObject({ value: undefined, meta: undefined });
+    expect(await places()).toMatchObject({ shadow: true });
   });
 
   it("does not know the outcome when the cache cannot even forget the write", async () => {

@@ -71,6 +71,39 @@ describe("Recovery", () => {
     ]);
   });
 
+  it("looks again at all for whoever asks during a look, which may have passed the bucket already", async () => {
+    const world = await openRecoveryWorld();
+    const { recovery, steered } = await world.openProcess();
+    steered.bucketStates.on("read", async (proceed) => {
+      steered.bucketStates.on("read", undefined);
+      const states = await proceed();
+      await world.past.bucketStates.raiseEpoch(BUCKET, "another server");
+      recovery.lookSoon();
+      return states;
+    });
+
+    await recovery.recoverAll();
+    await world.clock.advance(0);
+
+    expect(await world.epochs()).toEqual({ cache: 3, store: 3 });
+  });
+
+  it("looks again although the look under way has failed", async () => {
+    const world = await openRecoveryWorld();
+    const { recovery, steered } = await world.openProcess();
+    world.loseState();
+    steered.bucketStates.on("read", async () => {
+      steered.bucketStates.on("read", undefined);
+      throw storeDown();
+    });
+
+    const looks = [recovery.recoverAll(), recovery.recoverAll()];
+
+    await expect(looks[0]).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await looks[1];
+    await world.expectRecovered();
+  });
+
   it("drops what is older than its row, keeps the rest, and lets what follows win", async () => {
     const world = await openRecoveryWorld();
     const process = await world.openProcess();
