@@ -2,6 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { PurgePort } from "../store/purge-port.ts";
+import type { RecordsPort } from "../store/records-port.ts";
 import type { SettingsPort } from "../store/settings-port.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -14,6 +15,7 @@ export interface OpenedStore {
   readonly settings: SettingsPort;
   readonly bucketStates: BucketStatesPort;
   readonly purge: PurgePort;
+  readonly records: RecordsPort;
   /** Where the data lies, for people; no credentials. */
   readonly description: string;
 }

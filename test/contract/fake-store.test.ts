@@ -5,6 +5,7 @@ import { SeededRandom } from "../support/seeded-random.ts";
 import { WRITTEN_MS } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
 import { describePurgeContract } from "./purge-contract.ts";
+import { describeRecordsContract } from "./records-contract.ts";
 import { describeSettingsContract } from "./settings-contract.ts";
 import { describeStatementLifeContract } from "./statement-life-contract.ts";
 import { describeStoreContract } from "./store-contract.ts";
@@ -15,6 +16,7 @@ describeStoreContract("the simulated store", openFakeStoreHarness);
 describeOutboxContract("the simulated store", openFakeStoreHarness);
 describeSettingsContract("the simulated store", openFakeStoreHarness);
 describePurgeContract("the simulated store", openFakeStoreHarness);
+describeRecordsContract("the simulated store", openFakeStoreHarness);
 describeStatementLifeContract("the simulated store", openFakeStoreHarness);
 
 /** Shared by all harnesses, so that each store gets another identity. */

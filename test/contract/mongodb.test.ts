@@ -11,6 +11,7 @@ import { startMongo } from "../support/servers/start-mongo.ts";
 import { describeBucketStatesContract } from "./bucket-states-contract.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
 import { describePurgeContract } from "./purge-contract.ts";
+import { describeRecordsContract } from "./records-contract.ts";
 import { describeSettingsContract } from "./settings-contract.ts";
 import { describeStatementLifeContract } from "./statement-life-contract.ts";
 import { describeStoreAuthorityContract } from "./store-authority-contract.ts";
@@ -90,6 +91,7 @@ for (const { name, replicaSet } of kinds) {
     describeSettingsContract(name, openHarness);
     describeBucketStatesContract(name, openHarness);
     describePurgeContract(name, openHarness);
+    describeRecordsContract(name, openHarness);
     describeStatementLifeContract(name, openHarness);
     describeStoreAuthorityContract(name, openHarness, { eventPath: false, changeStamp: false });
   });

@@ -90,11 +90,11 @@ describe("The SQLite file", () => {
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
-  it.each([1, 2])(
+  it.each([1, 2, 3])(
     "brings a file of layout %i to the newest, with what it holds",
     async (layout) => {
       const columnsOf = (database: SqliteDatabase) =>
-        ["outbox", "kvshadow", "bucket_states"].map((table) =>
+        ["outbox", "kvshadow", "bucket_states", "records"].map((table) =>
           database
             .query<{ name: string }>(`PRAGMA table_info(${table})`)
             .all()
@@ -111,9 +111,13 @@ describe("The SQLite file", () => {
       ALTER TABLE outbox DROP COLUMN idempotency;
       ALTER TABLE kvshadow DROP COLUMN idempotency;
     `;
-      await inShell(`
+      const toSecond = `
       DROP TABLE bucket_states;
       DROP INDEX outbox_bucket_version;
+    `;
+      await inShell(`
+      DROP TABLE records;
+      ${layout <= 2 ? toSecond : ""}
       ${layout === 1 ? toFirst : ""}
       UPDATE state SET value = 17 WHERE name = 'last_seq';
       PRAGMA user_version = ${layout};

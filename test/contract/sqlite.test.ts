@@ -7,6 +7,7 @@ import { ifAbsent, setOf, withId } from "./commands.ts";
 import { entryOf, tombstoneOf, versionNo, WRITTEN_MS } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
 import { describePurgeContract } from "./purge-contract.ts";
+import { describeRecordsContract } from "./records-contract.ts";
 import { describeSettingsContract } from "./settings-contract.ts";
 import { GRACE_MS, LOCK_WAIT_MS, openSqliteHarness, RETENTION_MS } from "./sqlite-harness.ts";
 import { describeStatementLifeContract } from "./statement-life-contract.ts";
@@ -18,6 +19,7 @@ describeOutboxContract("SQLite", openSqliteHarness);
 describeSettingsContract("SQLite", openSqliteHarness);
 describeBucketStatesContract("SQLite", openSqliteHarness);
 describePurgeContract("SQLite", openSqliteHarness);
+describeRecordsContract("SQLite", openSqliteHarness);
 describeStatementLifeContract("SQLite", openSqliteHarness);
 describeStoreAuthorityContract("SQLite", openSqliteHarness, { eventPath: true, changeStamp: true });
 

@@ -1,6 +1,7 @@
 import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
 import type { OutboxPort } from "../../src/store/outbox-port.ts";
 import type { PurgePort } from "../../src/store/purge-port.ts";
+import type { RecordsPort } from "../../src/store/records-port.ts";
 import type { SettingsPort } from "../../src/store/settings-port.ts";
 import type { StoreAuthorityPort } from "../../src/store/store-authority-port.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
@@ -12,6 +13,7 @@ export interface ShadowConnection {
   readonly settings: SettingsPort;
   readonly bucketStates: BucketStatesPort;
   readonly purge: PurgePort;
+  readonly records: RecordsPort;
 }
 
 /** The ports of one connection, as a process would hold them. */

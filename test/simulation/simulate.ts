@@ -246,6 +246,7 @@ class Simulation {
         settings: reach(connection.settings),
         bucketStates: reach(connection.bucketStates),
         purge: reach(connection.purge),
+        records: reach(connection.records),
       },
       log: this.#log,
       onDefect: (what) => {

@@ -7,11 +7,13 @@ import { type Version, writtenAtMs } from "../../src/model/version.ts";
 import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
 import type { OutboxEvent, OutboxPort } from "../../src/store/outbox-port.ts";
 import type { PurgePort } from "../../src/store/purge-port.ts";
+import type { RecordsPort } from "../../src/store/records-port.ts";
 import type { SettingsPort } from "../../src/store/settings-port.ts";
 import { beginLife, lifeLeftMs } from "../../src/store/statement-life.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
 import type { FakeStore, HeldEvent } from "./fake-store.ts";
 import { fakePurge } from "./fake-store-purge.ts";
+import { fakeRecords } from "./fake-store-records.ts";
 
 export interface FakeStoreConnection {
   readonly store: StorePort;
@@ -19,6 +21,7 @@ export interface FakeStoreConnection {
   readonly settings: SettingsPort;
   readonly bucketStates: BucketStatesPort;
   readonly purge: PurgePort;
+  readonly records: RecordsPort;
 }
 
 /**
@@ -40,6 +43,7 @@ export function openFakeStore(server: FakeStore, clock: Clock): FakeStoreConnect
     settings: fakeSettings(server, reach),
     bucketStates: fakeBucketStates(server, reach),
     purge: fakePurge(server, reach),
+    records: fakeRecords(server, clock, reach),
   };
 }
 

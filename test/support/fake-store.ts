@@ -3,6 +3,7 @@ import type { Entry, ShadowEntry, SyncMethod } from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
 import type { RunTimeSettings } from "../../src/model/sync-settings.ts";
 import { FIRST_EPOCH, type Version } from "../../src/model/version.ts";
+import type { KeptRecord } from "../../src/store/records-port.ts";
 
 /** An event of the outbox, as the server keeps it. */
 export interface HeldEvent {
@@ -40,6 +41,7 @@ export class FakeStore {
   readonly raisedFor = new Map<number, string>();
   /** By bucket; the highest version of what was purged. */
   readonly highestPurged = new Map<number, Version>();
+  readonly records = new Map<string, KeptRecord>();
   /** Keys that a rule of the collections forbids, as a person may set one. */
   readonly forbiddenKeys = new Set<string>();
   settings: { readonly revision: number; readonly settings: RunTimeSettings } = {

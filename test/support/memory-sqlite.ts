@@ -6,6 +6,7 @@ import { SqliteBucketStates } from "../../src/store/drivers/sqlite/sqlite-bucket
 import { SqliteDatabase } from "../../src/store/drivers/sqlite/sqlite-database.ts";
 import { SqliteOutbox } from "../../src/store/drivers/sqlite/sqlite-outbox.ts";
 import { SqlitePurge } from "../../src/store/drivers/sqlite/sqlite-purge.ts";
+import { SqliteRecords } from "../../src/store/drivers/sqlite/sqlite-records.ts";
 import { schemaSql } from "../../src/store/drivers/sqlite/sqlite-schema.ts";
 import { SqliteSettings } from "../../src/store/drivers/sqlite/sqlite-settings.ts";
 import { SqliteStore } from "../../src/store/drivers/sqlite/sqlite-store.ts";
@@ -19,6 +20,7 @@ export interface MemorySqlite {
   readonly settings: SqliteSettings;
   readonly bucketStates: SqliteBucketStates;
   readonly purge: SqlitePurge;
+  readonly records: SqliteRecords;
   /** For what a person does to the tables by hand. */
   readonly database: SqliteDatabase;
 }
@@ -41,6 +43,7 @@ export async function openMemorySqlite(options: {
     settings: new SqliteSettings(database),
     bucketStates: new SqliteBucketStates(database),
     purge: new SqlitePurge({ database, clock }),
+    records: new SqliteRecords({ database, clock }),
     database,
   };
 }

@@ -14,11 +14,23 @@ export interface LeaseDocument {
   readonly until: Date;
 }
 
+/** A record of a service. */
+export interface RecordDocument {
+  readonly _id: { readonly kind: string; readonly id: string };
+  readonly group: string;
+  readonly at: Date;
+  readonly expiresAt: Date | null;
+  readonly revision: number;
+  /** JSON: a document would give another meaning to some names and numbers. */
+  readonly body: string;
+}
+
 /** `kvshadow` and `outbox` are read by people; the others carry our name, since the database may hold more than us. */
 export const SHADOW = "kvshadow";
 export const OUTBOX = "outbox";
 export const STATE = "lockstep_state";
 const LEASES = "lockstep_leases";
+export const RECORDS = "lockstep_records";
 
 export function shadowOf(database: mongo.Db): mongo.Collection<StoredRow> {
   return database.collection<StoredRow>(SHADOW);
@@ -34,4 +46,8 @@ export function stateOf<T extends StateDocument>(database: mongo.Db): mongo.Coll
 
 export function leasesOf(database: mongo.Db): mongo.Collection<LeaseDocument> {
   return database.collection<LeaseDocument>(LEASES);
+}
+
+export function recordsOf(database: mongo.Db): mongo.Collection<RecordDocument> {
+  return database.collection<RecordDocument>(RECORDS);
 }

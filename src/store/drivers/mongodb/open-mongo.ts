@@ -6,6 +6,7 @@ import { MongoBucketStates } from "./mongo-bucket-states.ts";
 import { MongoConnection } from "./mongo-connection.ts";
 import { MongoOutbox } from "./mongo-outbox.ts";
 import { MongoPurge } from "./mongo-purge.ts";
+import { MongoRecords } from "./mongo-records.ts";
 import { MongoSettings } from "./mongo-settings.ts";
 import { MongoStore } from "./mongo-store.ts";
 
@@ -29,6 +30,7 @@ export interface OpenedMongo {
   readonly settings: MongoSettings;
   readonly bucketStates: MongoBucketStates;
   readonly purge: MongoPurge;
+  readonly records: MongoRecords;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -43,5 +45,6 @@ export function openMongo(options: OpenMongoOptions): OpenedMongo {
   const settings = new MongoSettings(connection);
   const bucketStates = new MongoBucketStates(connection);
   const purge = new MongoPurge({ connection, clock });
-  return { store, outbox, authority, settings, bucketStates, purge };
+  const records = new MongoRecords({ connection, clock });
+  return { store, outbox, authority, settings, bucketStates, purge, records };
 }

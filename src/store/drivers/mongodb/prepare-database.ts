@@ -1,7 +1,7 @@
 import mongoose, { type mongo } from "mongoose";
 import type { Random } from "../../../lib/random.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { outboxOf, type StateDocument, shadowOf, stateOf } from "./collections.ts";
+import { outboxOf, recordsOf, type StateDocument, shadowOf, stateOf } from "./collections.ts";
 
 /** Raised whenever an older release could misread what this one writes. */
 const SCHEMA_VERSION = 1;
@@ -41,6 +41,11 @@ export async function prepareDatabase(
       { key: { "payload.bucket": 1, "payload.version": 1 } },
       { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
       { key: { state: 1, _id: 1 }, partialFilterExpression: { processed: false, state: "dead" } },
+    ]),
+    recordsOf(database).createIndexes([
+      { key: { "_id.kind": 1, at: -1, "_id.id": -1 } },
+      { key: { "_id.kind": 1, group: 1, at: -1, "_id.id": -1 } },
+      { key: { expiresAt: 1 }, expireAfterSeconds: 0 },
     ]),
   ]);
   await expireProcessed(database, Math.round(retentionMs / 1000));

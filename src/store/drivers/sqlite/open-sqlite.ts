@@ -3,6 +3,7 @@ import { SqliteAuthority } from "./sqlite-authority.ts";
 import { SqliteBucketStates } from "./sqlite-bucket-states.ts";
 import { SqliteOutbox } from "./sqlite-outbox.ts";
 import { SqlitePurge } from "./sqlite-purge.ts";
+import { SqliteRecords } from "./sqlite-records.ts";
 import { SqliteSettings } from "./sqlite-settings.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
@@ -21,6 +22,7 @@ export interface OpenedSqlite {
   readonly settings: SqliteSettings;
   readonly bucketStates: SqliteBucketStates;
   readonly purge: SqlitePurge;
+  readonly records: SqliteRecords;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -40,5 +42,6 @@ export async function openSqlite({
     settings: new SqliteSettings(database),
     bucketStates: new SqliteBucketStates(database),
     purge: new SqlitePurge({ database, clock }),
+    records: new SqliteRecords({ database, clock }),
   };
 }

@@ -4,7 +4,7 @@ import { FIRST_EPOCH } from "../../../model/version.ts";
 export const APPLICATION_ID = 0x4c4b5354;
 
 /** The newest layout that this release knows; `PRAGMA user_version` of the file. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 const PARKED_INDEX =
   "CREATE INDEX outbox_dead ON outbox (id) WHERE processed = 0 AND state = 'dead';";
@@ -18,6 +18,22 @@ CREATE TABLE bucket_states (
   raised_for TEXT,
   highest_purged TEXT
 ) STRICT;`;
+
+/** What services keep beside the data. */
+const RECORDS = `
+CREATE TABLE records (
+  kind TEXT NOT NULL,
+  id BLOB NOT NULL,
+  of_group BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revision INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT;
+CREATE INDEX records_at ON records (kind, at, id);
+CREATE INDEX records_group_at ON records (kind, of_group, at, id);
+CREATE INDEX records_expires_at ON records (expires_at) WHERE expires_at IS NOT NULL;`;
 
 /**
  * Keys, values and the writer's ids are BLOBs: text is cut at NUL on some SQLite bindings. The tables keep their rowid,
@@ -80,6 +96,7 @@ CREATE TABLE leases (
   lease_until INTEGER NOT NULL
 ) STRICT;
 ${BUCKET_STATES}
+${RECORDS}
 `;
 
 /**
@@ -95,6 +112,7 @@ ALTER TABLE outbox ADD COLUMN dead_at INTEGER;
 ${PARKED_INDEX}
 `,
   BUCKET_STATES,
+  RECORDS,
 ] as const;
 
 /** Brings a file of an earlier layout to the newest. To be run inside one transaction. */
