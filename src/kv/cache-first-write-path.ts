@@ -16,7 +16,7 @@ import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import type { CacheCircuit } from "./cache-circuit.ts";
 import { CacheFirstDecision, type Decision } from "./cache-first-decision.ts";
-import { untilInShadow } from "./until-in-shadow.ts";
+import { ShadowWaits } from "./shadow-waits.ts";
 import {
   type Acknowledgement,
   methodOf,
@@ -45,9 +45,15 @@ export class CacheFirstWritePath implements WritePath {
   readonly hasEventPath = true;
   readonly #parts: CacheFirstWritePathParts;
   readonly #decision: CacheFirstDecision;
+  readonly #shadowWaits: ShadowWaits;
 
   constructor(parts: CacheFirstWritePathParts) {
+    const { clock, store } = parts;
     this.#parts = parts;
+    this.#shadowWaits = new ShadowWaits(clock, async (keys) => {
+      const rows = await store.getMany(keys);
+      return new Map([...rows].map(([key, { version }]) => [key, version]));
+    });
     this.#decision = new CacheFirstDecision({ ...parts, storeLimitMs: parts.syncTimeoutMs });
   }
 
@@ -56,7 +62,7 @@ export class CacheFirstWritePath implements WritePath {
     route: Route,
     ack: Acknowledgement = "durable",
   ): Promise<WriteReceipt> {
-    const { clock, stats, store, syncTimeoutMs } = this.#parts;
+    const { clock, stats, syncTimeoutMs } = this.#parts;
     const startedMs = clock.monotonicMs();
     const life = beginLife(clock);
     const decided = await this.#decision.decide(command);
@@ -72,11 +78,7 @@ export class CacheFirstWritePath implements WritePath {
     const isWaiting = ack === "shadow" && durable !== "shadow";
     if (isWaiting) {
       const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
-      await untilInShadow(
-        clock,
-        { version, durable, deadlineMs },
-        async () => (await store.get(key))?.version,
-      );
+      await this.#shadowWaits.until({ key, version, durable, deadlineMs });
     }
 
     const latencyMs = clock.monotonicMs() - startedMs;

@@ -104,7 +104,7 @@ export class KvService {
   }
 
   async #adaptive(command: WriteCommand, ack: Acknowledgement | undefined) {
-    const { route, reason } = this.#load.choose();
+    const { route, reason } = this.#load.choose(ack);
     const receipt = await this.#writes.write(command, route, ack);
     return { ...receipt, strategy: route, reason } satisfies AdaptiveReceipt;
   }

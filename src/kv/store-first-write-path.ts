@@ -2,7 +2,6 @@ import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
-import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
@@ -11,10 +10,9 @@ import type { SyncPool } from "../sync/sync-pool.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import { keepCopy } from "./keep-copy.ts";
 import { refused } from "./refused.ts";
-import { untilInShadow } from "./until-in-shadow.ts";
+import { ShadowWaits } from "./shadow-waits.ts";
 import {
   type Acknowledgement,
-  type Durability,
   methodOf,
   type Route,
   type WritePath,
@@ -40,10 +38,19 @@ export interface StoreFirstWritePathParts {
 export class StoreFirstWritePath implements WritePath {
   readonly hasEventPath: boolean;
   readonly #parts: StoreFirstWritePathParts;
+  readonly #shadowWaits: ShadowWaits;
 
   constructor(parts: StoreFirstWritePathParts) {
+    const { authority, clock } = parts;
     this.#parts = parts;
-    this.hasEventPath = parts.authority.hasEventPath;
+    this.hasEventPath = authority.hasEventPath;
+    this.#shadowWaits = new ShadowWaits(clock, async (keys) => {
+      const newest = await Promise.all(keys.map((key) => authority.current(key)));
+      const inRow = newest.flatMap((current) =>
+        current?.from === "shadow" ? [current.entry] : [],
+      );
+      return new Map(inRow.map(({ key, version }) => [key, version]));
+    });
   }
 
   async write(
@@ -85,7 +92,10 @@ export class StoreFirstWritePath implements WritePath {
       case "repeated": {
         const { version, from } = made;
         const isWaiting = ack === "shadow" && from !== "shadow";
-        if (isWaiting) await this.#untilInRow(key, { version, durable: from, startedMs });
+        if (isWaiting) {
+          const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
+          await this.#shadowWaits.until({ key, version, durable: from, deadlineMs });
+        }
         const durable = isWaiting ? "shadow" : from;
         const latencyMs = clock.monotonicMs() - startedMs;
         return { key, version, method: methodOf(from), durable, existed: null, latencyMs };
@@ -99,20 +109,5 @@ export class StoreFirstWritePath implements WritePath {
         return { key, version: entry.version, method, durable: to, existed, latencyMs };
       }
     }
-  }
-
-  async #untilInRow(
-    key: string,
-    {
-      startedMs,
-      ...write
-    }: { readonly version: Version; readonly durable: Durability; readonly startedMs: number },
-  ): Promise<void> {
-    const { authority, clock, syncTimeoutMs } = this.#parts;
-    const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
-    await untilInShadow(clock, { ...write, deadlineMs }, async () => {
-      const current = await authority.current(key);
-      return current?.from === "shadow" ? current.entry.version : undefined;
-    });
   }
 }

@@ -1,4 +1,4 @@
-import type { Route } from "../kv/write-path.ts";
+import type { Acknowledgement, Route } from "../kv/write-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { SettingName, SyncMode, SyncSettings } from "../model/sync-settings.ts";
@@ -86,10 +86,18 @@ export class LoadDetector {
     };
   }
 
-  /** The way for a write now. Never waits: an old count is renewed in the background. */
-  choose(): RouteChoice {
+  /** The way for a write now, by what its caller waits for. Never waits: an old count is renewed in the background. */
+  choose(ack: Acknowledgement = "durable"): RouteChoice {
     if (this.#clock.monotonicMs() - this.#countedAtMs > COUNT_AGE_MS) void this.#count();
-    return this.#choose(judgeLoad(this.#inputs(), this.#thresholds()));
+    const judgement = judgeLoad(this.#inputs(), this.#thresholds());
+    const chosen = this.#choose(judgement);
+    // An event costs the store four writes, and the last of them is the one that this caller waits for.
+    const isTooLate = ack === "shadow" && chosen.route === "event" && this.mode !== "event-only";
+    if (!isTooLate) return chosen;
+    return {
+      route: "direct",
+      reason: `The caller waits for the shadow, where an event would be later. ${judgement.reason}`,
+    };
   }
 
   #choose({ highLoad, reason }: LoadJudgement): RouteChoice {
