@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll } from "@jest/globals";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import mongoose from "mongoose";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
@@ -9,6 +9,7 @@ import { describeWith } from "../support/servers/describe-with.ts";
 import type { MongoServers } from "../support/servers/mongo-servers.ts";
 import { startMongo } from "../support/servers/start-mongo.ts";
 import { describeBucketStatesContract } from "./bucket-states-contract.ts";
+import { entryOf } from "./entries.ts";
 import { describeOutboxContract } from "./outbox-contract.ts";
 import { describePurgeContract } from "./purge-contract.ts";
 import { describeRecordsContract } from "./records-contract.ts";
@@ -54,6 +55,11 @@ for (const { name, replicaSet } of kinds) {
       await emptier.db(database).command({ collMod: "kvshadow", validator });
     }
 
+    async function countQueries(): Promise<number> {
+      const { opcounters } = await emptier.db("admin").command({ serverStatus: 1 });
+      return Number(opcounters.query);
+    }
+
     async function openHarness(): Promise<StoreHarness> {
       const database = free.pop() ?? `contract-${(made += 1)}`;
       const uri = servers.uriOf(database);
@@ -85,6 +91,25 @@ for (const { name, replicaSet } of kinds) {
         },
       };
     }
+
+    it("reads keys that are asked for one by one at the same time together", async () => {
+      const { store, outbox, close } = await openHarness();
+      await store.applyNewer([entryOf({ key: "key 7" })], "ASYNC_THREAD");
+      await outbox.append([entryOf({ key: "key 8" })]);
+      const keys = Array.from({ length: 100 }, (_, at) => `key ${at}`);
+      const before = await countQueries();
+
+      const [rows, events] = await Promise.all([
+        Promise.all(keys.map((key) => store.get(key))),
+        Promise.all(keys.map((key) => outbox.unprocessedOf([key]))),
+      ]);
+      const queries = (await countQueries()) - before;
+
+      expect(queries).toBeLessThanOrEqual(10);
+      expect(rows.flatMap((row) => row?.key ?? [])).toEqual(["key 7"]);
+      expect(events.flatMap((ofKey) => [...ofKey.keys()])).toEqual(["key 8"]);
+      await close();
+    });
 
     describeStoreContract(name, openHarness);
     describeOutboxContract(name, openHarness);

@@ -7,3 +7,10 @@ const KEYS_PER_QUERY = 1_000;
 export function keyBatches(keys: readonly string[]): readonly (readonly string[])[] {
   return chunksOf(keys, KEYS_PER_QUERY);
 }
+
+/**
+ * Lookups of single keys that are under way at once, of one kind, and how many keys share one. A few dozen callers with a
+ * question each would take all connections, and writes would wait behind them.
+ */
+export const LOOKUPS_AT_ONCE = 2;
+export const ROWS_PER_LOOKUP = 100;

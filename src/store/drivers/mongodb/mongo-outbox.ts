@@ -1,5 +1,6 @@
 import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
+import { GroupedLookup } from "../../../lib/grouped-lookup.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { bucketOf } from "../../../model/bucket.ts";
@@ -8,7 +9,7 @@ import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
 import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import { eachBulk, sendBulk, toBulks } from "./bulk.ts";
 import { OUTBOX, outboxOf } from "./collections.ts";
-import { keyBatches } from "./key-batches.ts";
+import { keyBatches, LOOKUPS_AT_ONCE, ROWS_PER_LOOKUP } from "./key-batches.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import {
   decodeEvent,
@@ -47,6 +48,7 @@ export class MongoOutbox implements OutboxPort {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
+  readonly #eventsOfOne: GroupedLookup<readonly OutboxEvent[]>;
 
   constructor(options: {
     readonly connection: MongoConnection;
@@ -58,6 +60,11 @@ export class MongoOutbox implements OutboxPort {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#log = options.log;
+    this.#eventsOfOne = new GroupedLookup({
+      questionsMax: LOOKUPS_AT_ONCE,
+      keysMax: ROWS_PER_LOOKUP,
+      ask: (keys) => this.#unprocessedOfMany(keys),
+    });
   }
 
   async append(
@@ -160,22 +167,10 @@ export class MongoOutbox implements OutboxPort {
   async unprocessedOf(
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
-    const found = new Map<string, OutboxEvent[]>();
-    for (const some of keyBatches(keys)) {
-      const documents = await this.#connection.call("read events of keys", (database) =>
-        outboxOf(database)
-          .find({ "payload.key": { $in: some }, processed: false })
-          .toArray(),
-      );
-      for (const event of oldestFirst(documents).flatMap(
-        (document) => decodeEvent(document) ?? [],
-      )) {
-        const ofKey = found.get(event.entry.key);
-        if (ofKey === undefined) found.set(event.entry.key, [event]);
-        else ofKey.push(event);
-      }
-    }
-    return found;
+    const [key] = keys;
+    if (key === undefined || keys.length > 1) return this.#unprocessedOfMany(keys);
+    const events = await this.#eventsOfOne.get(key);
+    return new Map(events === undefined ? [] : [[key, events]]);
   }
 
   async unprocessedIn({ bucket, limit, cursor }: BucketPage) {
@@ -195,6 +190,27 @@ export class MongoOutbox implements OutboxPort {
     return this.#connection.call("count events", (database) =>
       outboxOf(database).countDocuments({ processed: false }),
     );
+  }
+
+  async #unprocessedOfMany(
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
+    const found = new Map<string, OutboxEvent[]>();
+    for (const some of keyBatches(keys)) {
+      const documents = await this.#connection.call("read events of keys", (database) =>
+        outboxOf(database)
+          .find({ "payload.key": { $in: some }, processed: false })
+          .toArray(),
+      );
+      for (const event of oldestFirst(documents).flatMap(
+        (document) => decodeEvent(document) ?? [],
+      )) {
+        const ofKey = found.get(event.entry.key);
+        if (ofKey === undefined) found.set(event.entry.key, [event]);
+        else ofKey.push(event);
+      }
+    }
+    return found;
   }
 
   /**

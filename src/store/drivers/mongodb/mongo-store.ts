@@ -1,5 +1,5 @@
-import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
+import { GroupedLookup } from "../../../lib/grouped-lookup.ts";
 import {
   type Entry,
   newestOfEach,
@@ -11,7 +11,7 @@ import { beginLife, type StatementLife } from "../../statement-life.ts";
 import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { eachBulk } from "./bulk.ts";
 import { leasesOf, shadowOf } from "./collections.ts";
-import { keyBatches } from "./key-batches.ts";
+import { keyBatches, LOOKUPS_AT_ONCE, ROWS_PER_LOOKUP } from "./key-batches.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
@@ -29,6 +29,7 @@ export class MongoStore implements StorePort {
   readonly #connection: MongoConnection;
   readonly #clock: Clock;
   readonly #graceMs: number;
+  readonly #rows: GroupedLookup<ShadowEntry>;
 
   constructor(options: {
     readonly connection: MongoConnection;
@@ -38,6 +39,11 @@ export class MongoStore implements StorePort {
     this.#connection = options.connection;
     this.#clock = options.clock;
     this.#graceMs = options.graceMs;
+    this.#rows = new GroupedLookup({
+      questionsMax: LOOKUPS_AT_ONCE,
+      keysMax: ROWS_PER_LOOKUP,
+      ask: (keys) => this.getMany(keys),
+    });
   }
 
   async storeId(): Promise<string> {
@@ -49,11 +55,12 @@ export class MongoStore implements StorePort {
   }
 
   async get(key: string): Promise<ShadowEntry | undefined> {
-    const options: mongo.FindOptions = (await this.#connection.primaryMayMove())
-      ? { readConcern: { level: "linearizable" }, maxTimeMS: LINEARIZABLE_MS }
-      : {};
+    if (!(await this.#connection.primaryMayMove())) return this.#rows.get(key);
     const row = await this.#connection.call("read a row", (database) =>
-      shadowOf(database).findOne({ _id: key }, options),
+      shadowOf(database).findOne(
+        { _id: key },
+        { readConcern: { level: "linearizable" }, maxTimeMS: LINEARIZABLE_MS },
+      ),
     );
     return row === null ? undefined : decodeRow(row);
   }
