@@ -14,7 +14,7 @@ import { measureRedisBytes } from "./p8-redis-bytes.ts";
 import { measureHotKey } from "./p9-hot-key.ts";
 import { measureStart } from "./p11-start.ts";
 import { measureMemory } from "./p12-memory.ts";
-import { measurePeers } from "./peers/measure-peers.ts";
+import { measurePeers, type PeerFigure } from "./peers/measure-peers.ts";
 import { peerTableOf } from "./peers/peer-table.ts";
 import { tableOf } from "./table.ts";
 
@@ -30,6 +30,12 @@ const BENCHES: Readonly<Record<Metric, Bench>> = {
   P11: measureStart,
   P12: measureMemory,
 };
+
+/** One that came to no figure. */
+interface Failure {
+  readonly name: string;
+  readonly error: string;
+}
 
 const PEERS_NAME = "PEERS";
 const NAMES = [...Object.keys(BENCHES), PEERS_NAME];
@@ -66,19 +72,29 @@ async function run(): Promise<void> {
     say: (text) => console.error(text),
   };
   const figures: Figure[] = [];
+  const peers: PeerFigure[] = [];
+  const failures: Failure[] = [];
   for (const name of names) {
-    if (name !== PEERS_NAME) figures.push(...(await BENCHES[name as Metric](options)));
+    // What one of them meets should not lose what the others have measured.
+    try {
+      if (name === PEERS_NAME) peers.push(...(await measurePeers(options)));
+      else figures.push(...(await BENCHES[name as Metric](options)));
+    } catch (error) {
+      failures.push({ name, error: String(error) });
+      console.error(`${name} failed:`, error);
+    }
   }
-  const peers = names.includes(PEERS_NAME) ? await measurePeers(options) : [];
   const machine = describeMachine();
   if (given.json !== undefined) {
-    const result = { command: commandLine(), machine, figures, peers };
+    const result = { command: commandLine(), machine, figures, peers, failures };
     await writeFile(given.json, `${JSON.stringify(result, undefined, 2)}\n`);
   }
   if (given.small)
     console.log("A small run: only that it ends means anything, the figures do not.\n");
   if (figures.length > 0) console.log(`${tableOf(figures)}\n`);
   if (peers.length > 0) console.log(`${peerTableOf(peers)}\n`);
+  for (const { name, error } of failures) console.log(`${name} failed: ${error}`);
+  if (failures.length > 0) process.exitCode = 1;
   const { system, cores, node, redis, mongodb } = machine;
   console.log(`${cores} cores, ${system}, Node ${node}, Redis ${redis}, MongoDB ${mongodb}`);
 }
