@@ -2,6 +2,7 @@ import { nearestName } from "../lib/nearest-name.ts";
 import type { ListedTool } from "../transport/mcp-methods.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type ExitCode, exitCodeOf } from "./exit-code.ts";
+import { OPERATOR_COMMANDS } from "./operator-commands.ts";
 import type { CallCommand } from "./parse-command.ts";
 import { printReply } from "./print-reply.ts";
 import { readArguments } from "./read-arguments.ts";
@@ -26,7 +27,8 @@ export async function callTool(command: CallCommand, context: CliContext): Promi
 export function findTool(name: string, tools: readonly ListedTool[]): ListedTool {
   const tool = tools.find((one) => one.name === name);
   if (tool !== undefined) return tool;
-  const nearest = nearestName(name, [...tools.map((one) => one.name), "http", "call", "help"]);
+  const commands = ["http", "call", "help", ...OPERATOR_COMMANDS.map((one) => one.name)];
+  const nearest = nearestName(name, [...tools.map((one) => one.name), ...commands]);
   const guess = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
   throw new UsageError(`${name} is neither a command nor a tool.${guess} See lockstep --help`);
 }

@@ -1,8 +1,12 @@
+import { operatorCommandOf } from "./operator-commands.ts";
+import { type OperatorCommand, parseOperatorCommand } from "./parse-operator-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 export type Command =
   | { readonly kind: "stdio" | "http" | "help" | "version" }
   | CallCommand
+  | OperatorCommand
+  | { readonly kind: "command-help"; readonly command: string }
   | { readonly kind: "tool-help"; readonly tool: string };
 
 export interface CallCommand {
@@ -39,8 +43,16 @@ export function parseCommand(argv: readonly string[]): Command {
     case "call":
       return parseCall(rest);
     default:
-      return parseCall(argv);
+      return parseOther(first, rest);
   }
+}
+
+/** A command of an operator by its name, or else a tool. */
+function parseOther(first: string, rest: readonly string[]): Command {
+  const command = operatorCommandOf(first)?.name;
+  if (command === undefined) return parseCall([first, ...rest]);
+  if (rest.some(isHelp)) return { kind: "command-help", command };
+  return parseOperatorCommand(command, rest);
 }
 
 function parseServe(kind: "stdio" | "http", rest: readonly string[]): Command {

@@ -31,9 +31,18 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { callTool } = await import("./call-tool.ts");
       return callTool(command, context);
     }
+    case "doctor": {
+      const { runDoctor } = await import("./run-doctor.ts");
+      return runDoctor(command, context);
+    }
     case "version": {
       const { serverInfo } = await import("../transport/server-identity.ts");
       context.stdout.write(`${serverInfo.version}\n`);
+      return 0;
+    }
+    case "command-help": {
+      const { renderCommandHelp } = await import("./help.ts");
+      context.stdout.write(renderCommandHelp(command.command));
       return 0;
     }
     case "help":

@@ -29,7 +29,7 @@ export interface RecordDocument {
 export const SHADOW = "kvshadow";
 export const OUTBOX = "outbox";
 export const STATE = "lockstep_state";
-const LEASES = "lockstep_leases";
+export const LEASES = "lockstep_leases";
 export const RECORDS = "lockstep_records";
 
 export function shadowOf(database: mongo.Db): mongo.Collection<StoredRow> {

@@ -33,14 +33,14 @@ export interface MongoConnectionOptions {
 const FLUSH_MS = 2_000;
 
 /** Whichever of these the connection string sets otherwise: what we promise does not depend on it. */
-const GUARANTEES: mongo.DbOptions = {
+export const GUARANTEES: mongo.DbOptions = {
   readPreference: "primary",
   readConcern: new mongoose.mongo.ReadConcern("majority"),
   writeConcern: { w: "majority", j: true },
 };
 
 /** The driver's defaults wait 30 seconds for a server and for ever for a connection or an answer. */
-const CLIENT_OPTIONS: mongoose.ConnectOptions = {
+export const CLIENT_OPTIONS: mongoose.ConnectOptions = {
   appName: "lockstep",
   // Here too, as connecting already looks for a server by it.
   readPreference: "primary",
@@ -233,7 +233,7 @@ interface Opened {
   primaryMayMove: boolean;
 }
 
-function isRouter(hello: mongo.Document): boolean {
+export function isRouter(hello: mongo.Document): boolean {
   return hello["msg"] === "isdbgrid";
 }
 

@@ -1,15 +1,16 @@
 import mongoose, { type mongo } from "mongoose";
 import type { Random } from "../../../lib/random.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { outboxOf, recordsOf, type StateDocument, shadowOf, stateOf } from "./collections.ts";
+import { outboxOf, type StateDocument, stateOf } from "./collections.ts";
+import { INDEXES, RETENTION_KEY } from "./indexes.ts";
 
 /** Raised whenever an older release could misread what this one writes. */
-const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 1;
 
 /** Server codes for "there is such an index, with other options". */
 const INDEX_CONFLICTS = new Set<unknown>([85, 86]);
 
-interface StoreDocument extends StateDocument {
+export interface StoreDocument extends StateDocument {
   readonly storeId: string;
   readonly schemaVersion: number;
 }
@@ -30,24 +31,11 @@ export async function prepareDatabase(
       `The store has schema ${schemaVersion}; this release knows ${SCHEMA_VERSION}.`,
     );
   }
-  await Promise.all([
-    shadowOf(database).createIndexes([
-      { key: { lastWriteAt: 1 } },
-      { key: { bucket: 1, version: 1 } },
-      { key: { purgeAt: 1 } },
-    ]),
-    outboxOf(database).createIndexes([
-      { key: { processed: 1, ts: 1 } },
-      { key: { "payload.bucket": 1, "payload.version": 1 } },
-      { key: { "payload.key": 1 }, partialFilterExpression: { processed: false } },
-      { key: { state: 1, _id: 1 }, partialFilterExpression: { processed: false, state: "dead" } },
-    ]),
-    recordsOf(database).createIndexes([
-      { key: { "_id.kind": 1, at: -1, "_id.id": -1 } },
-      { key: { "_id.kind": 1, group: 1, at: -1, "_id.id": -1 } },
-      { key: { expiresAt: 1 }, expireAfterSeconds: 0 },
-    ]),
-  ]);
+  await Promise.all(
+    Object.entries(INDEXES).map(([collection, indexes]) =>
+      database.collection(collection).createIndexes([...indexes]),
+    ),
+  );
   await expireProcessed(database, Math.round(retentionMs / 1000));
   return storeId;
 }
@@ -66,16 +54,15 @@ async function identify(database: mongo.Db, random: Random): Promise<StoreDocume
 /** The retention time is configuration, so an index made with another one is changed in place. */
 async function expireProcessed(database: mongo.Db, expireAfterSeconds: number): Promise<void> {
   const outbox = outboxOf(database);
-  const key = { processedAt: 1 } as const;
   try {
-    await outbox.createIndex(key, { expireAfterSeconds });
+    await outbox.createIndex(RETENTION_KEY, { expireAfterSeconds });
   } catch (error) {
     if (!(error instanceof mongoose.mongo.MongoServerError && INDEX_CONFLICTS.has(error.code))) {
       throw error;
     }
     await database.command({
       collMod: outbox.collectionName,
-      index: { keyPattern: key, expireAfterSeconds },
+      index: { keyPattern: RETENTION_KEY, expireAfterSeconds },
     });
   }
 }

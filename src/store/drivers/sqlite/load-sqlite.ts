@@ -18,7 +18,10 @@ export interface SqliteConnection {
 }
 
 export interface SqliteModule {
-  readonly DatabaseSync: new (file: string) => SqliteConnection;
+  readonly DatabaseSync: new (
+    file: string,
+    options?: { readonly readOnly?: boolean },
+  ) => SqliteConnection;
 }
 
 /**

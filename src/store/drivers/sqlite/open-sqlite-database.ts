@@ -136,6 +136,15 @@ function checkOwner(connection: SqliteConnection, file: string): "new" | "ours" 
   return "new";
 }
 
+/** Whether a file that is there is a store already, and not an empty file. Errors: CONFIG_INVALID, SCHEMA_TOO_NEW. */
+export function isStoreFile(connection: SqliteConnection, file: string): boolean {
+  try {
+    return checkOwner(connection, file) === "ours";
+  } catch (error) {
+    throw isNotADatabase(error) ? foreignFile(file, error) : error;
+  }
+}
+
 function openingError(error: unknown, file: string): LockstepError {
   if (error instanceof LockstepError) return error;
   if (isNotADatabase(error)) return foreignFile(file, error);

@@ -99,6 +99,12 @@ ${BUCKET_STATES}
 ${RECORDS}
 `;
 
+/** Every index of the newest layout. */
+export const INDEX_NAMES: readonly string[] = Array.from(
+  TABLES.matchAll(/CREATE INDEX (\w+)/g),
+  ([, name = ""]) => name,
+);
+
 /**
  * What makes each layout out of the one before; the first of these makes layout 2. Only additions, so that a process of
  * an earlier release that has the file open works on.
