@@ -23,3 +23,11 @@ export const changes: ToolAnnotations = {
   idempotentHint: true,
   openWorldHint: false,
 };
+
+/** Keeps a note of its own, and touches no key; each call keeps another. */
+export const notes: ToolAnnotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: false,
+};

@@ -1,4 +1,5 @@
 import type { Tool } from "../src/transport/tool.ts";
+import { applySyncRepair } from "./apply-sync-repair.ts";
 import { forceSyncRepair } from "./force-sync-repair.ts";
 import { getCacheTtlInfo } from "./get-cache-ttl-info.ts";
 import { hybridSyncAdaptive } from "./hybrid-sync/adaptive.ts";
@@ -12,12 +13,15 @@ import { kvGet } from "./kv-get.ts";
 import { kvSet } from "./kv-set.ts";
 import { outboxDeadLetters } from "./outbox-dead-letters.ts";
 import { outboxReplay } from "./outbox-replay.ts";
+import { planSyncRepair } from "./plan-sync-repair.ts";
 import type { Services } from "./services.ts";
+import { undoSyncRepair } from "./undo-sync-repair.ts";
 import { verifyCacheSync } from "./verify-cache-sync.ts";
 import { verifyKeySync } from "./verify-key-sync.ts";
 
 /** Every tool, in the order clients see them: by name, so that lists and caches of them are stable. */
 const factories = [
+  applySyncRepair,
   forceSyncRepair,
   getCacheTtlInfo,
   hybridSyncAdaptive,
@@ -31,6 +35,8 @@ const factories = [
   kvSet,
   outboxDeadLetters,
   outboxReplay,
+  planSyncRepair,
+  undoSyncRepair,
   verifyCacheSync,
   verifyKeySync,
 ];

@@ -7,6 +7,9 @@ import type { DeadLetters } from "../src/sync/dead-letters.ts";
 import type { SyncReporter } from "../src/sync/sync-reporter.ts";
 import type { CacheVerifier } from "../src/verify/cache-verifier.ts";
 import type { KeyVerifier } from "../src/verify/key-verifier.ts";
+import type { PlanApplier } from "../src/verify/plan-applier.ts";
+import type { PlanUndoer } from "../src/verify/plan-undoer.ts";
+import type { RepairPlanner } from "../src/verify/repair-planner.ts";
 import type { Repairer } from "../src/verify/repairer.ts";
 
 /** What the tools are labels on. */
@@ -15,6 +18,9 @@ export interface Services {
   readonly keyVerifier: KeyVerifier;
   readonly cacheVerifier: CacheVerifier;
   readonly repairer: Repairer;
+  readonly repairPlanner: RepairPlanner;
+  readonly planApplier: PlanApplier;
+  readonly planUndoer: PlanUndoer;
   readonly ttlLister: TtlLister;
   readonly load: LoadDetector;
   readonly pressure: BackPressure;

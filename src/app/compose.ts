@@ -25,6 +25,10 @@ import { CacheVerifier } from "../verify/cache-verifier.ts";
 import { HealthCheck } from "../verify/health-check.ts";
 import { KeyVerifier } from "../verify/key-verifier.ts";
 import { Looker } from "../verify/looker.ts";
+import { PlanApplier } from "../verify/plan-applier.ts";
+import { PlanJournal } from "../verify/plan-journal.ts";
+import { PlanUndoer } from "../verify/plan-undoer.ts";
+import { RepairPlanner } from "../verify/repair-planner.ts";
 import { Repairer } from "../verify/repairer.ts";
 import type { App, BackendHealth } from "./app.ts";
 import { type AuthoritySide, type SideParts } from "./authority-side.ts";
@@ -152,11 +156,26 @@ async function composeAround(
     log,
     intervalMs: PURGE_INTERVAL_MS,
   });
+  const plans = {
+    looker,
+    steps: side.repairSteps,
+    journal: new PlanJournal(opened.records),
+    clock,
+    undoRetentionMs: config.undoRetentionHours * 3_600_000,
+  };
   const tools = bindTools({
     kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
     cacheVerifier,
     repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
+    repairPlanner: new RepairPlanner({
+      ...plans,
+      verifier: cacheVerifier,
+      random,
+      undoKeysMax: config.undoKeysMax,
+    }),
+    planApplier: new PlanApplier(plans),
+    planUndoer: new PlanUndoer(plans),
     ttlLister: new TtlLister(cache),
     load,
     pressure,

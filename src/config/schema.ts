@@ -169,6 +169,22 @@ export const configSchema = z.object({
     description: "After how long without a write verify_cache_sync lists a key as stale.",
     example: "168",
   }),
+  undoRetentionHours: hours().default(24).register(variableFacts, {
+    env: "LOCKSTEP_UNDO_RETENTION_HOURS",
+    section: "Synchronisation",
+    unit: "h",
+    description:
+      "How long undo_sync_repair can bring back what an applied plan has replaced or removed.",
+    example: "168",
+  }),
+  undoKeysMax: wholeNumber(1_000, 1_000_000).default(10_000).register(variableFacts, {
+    env: "LOCKSTEP_UNDO_KEYS_MAX",
+    section: "Synchronisation",
+    unit: "keys",
+    description:
+      "Of how many keys, over all plans, the store keeps what a repair took away; each new plan pushes the oldest plans out.",
+    example: "50000",
+  }),
   healthIntervalMs: milliseconds(1_000).default(300_000).register(variableFacts, {
     env: "LOCKSTEP_HEALTH_INTERVAL_MS",
     section: "Synchronisation",

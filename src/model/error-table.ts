@@ -58,6 +58,16 @@ const TABLE = {
     retryAfterMs: 100,
     hint: "The key was written while it was being repaired, and the newer write stands. Call verify_key_sync to see whether a repair is still needed.",
   },
+  PLAN_NOT_FOUND: {
+    kind: "input",
+    retryable: false,
+    hint: "A plan can be applied for an hour, and undone for LOCKSTEP_UNDO_RETENTION_HOURS after that; newer ones push the oldest out. Call plan_sync_repair for a new one.",
+  },
+  PLAN_REFUSED: {
+    kind: "conflict",
+    retryable: false,
+    hint: "Nothing was changed. A plan is applied once, and undone once after that. Call plan_sync_repair to see what is to be repaired now.",
+  },
   VERSION_CONFLICT: {
     kind: "conflict",
     retryable: false,

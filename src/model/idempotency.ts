@@ -46,6 +46,15 @@ export function remember(
   return [...records, { ...mark, version }].slice(-RECORDS_MAX);
 }
 
+/** The version of the write that carried this idempotency key, whatever its arguments were; undefined where none is remembered. */
+export function versionUnder(
+  records: IdempotencyRecords,
+  idempotencyKey: string,
+): Version | undefined {
+  const wanted = shortHashOf(idempotencyKey);
+  return records.find(({ keyHash }) => keyHash === wanted)?.version;
+}
+
 /** Of the records of a later write, those that the write with this version had. */
 export function upTo(records: IdempotencyRecords, version: Version): IdempotencyRecords {
   return records.filter((record) => record.version <= version);

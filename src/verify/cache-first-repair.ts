@@ -81,9 +81,13 @@ export class CacheFirstRepair implements RepairSteps {
   }
 
   async #guard(look: Look): Promise<CopyGuard | undefined> {
-    if (look.cache.meta !== undefined) return { seen: look.cache };
+    const { cache } = look;
+    // A write that is to be remembered begins a list that counts as complete, so it must begin with what the store has.
+    const idempotency = storedEntry(look)?.idempotency;
+    const seen = { seen: cache, ...(idempotency === undefined ? {} : { idempotency }) };
+    if (cache.meta !== undefined) return seen;
     const token = await this.#leaseFor(look);
-    return token === undefined ? undefined : { seen: look.cache, token };
+    return token === undefined ? undefined : { ...seen, token };
   }
 
   /**

@@ -39,6 +39,8 @@ export interface VerifyRequest {
   readonly signal?: AbortSignal;
   /** Hears how many keys have been checked, and about how many there are. */
   readonly progress?: (done: number, total: number) => void;
+  /** Hears of keys whose class is an issue, contents left out, some at a time. */
+  readonly onIssues?: (found: readonly Inspection[]) => void;
 }
 
 export interface CacheVerifierParts {
@@ -62,7 +64,8 @@ export class CacheVerifier {
   }
 
   /** Errors: CACHE_UNAVAILABLE, STORE_UNAVAILABLE, ABORTED. */
-  async verify({ prefix, signal, progress }: VerifyRequest = {}): Promise<SyncReport> {
+  async verify(request: VerifyRequest = {}): Promise<SyncReport> {
+    const { prefix, signal, progress, onIssues } = request;
     const { clock, store, backlog, staleAfterHours } = this.#parts;
     const startedMs = clock.monotonicMs();
     const tally = new Tally();
@@ -71,6 +74,8 @@ export class CacheVerifier {
       if (signal?.aborted === true)
         throw new LockstepError("ABORTED", "The verification was cancelled.");
       tally.add(inspections);
+      const issues = inspections.filter(({ verdict }) => isIssue(verdict.copyClass));
+      if (issues.length > 0) onIssues?.(issues);
       progress?.(tally.keysChecked, Math.max(total, tally.keysChecked));
     }
     const stale = await store.staleEntries({

@@ -63,6 +63,12 @@ export class Looker {
     return { ...(inspection as Inspection), life };
   }
 
+  /** As {@link inspect}, and an issue still wants {@link confirm}: for whoever has a look of earlier to compare it with. */
+  async inspectAgain(key: string): Promise<Inspection & { readonly life: StatementLife }> {
+    const life = beginLife(this.#parts.clock);
+    return { ...(await this.#inspectClosely(key)), life };
+  }
+
   async #lookMany(keys: readonly string[]): Promise<readonly Look[]> {
     const { cache, outbox, store } = this.#parts;
     const seen = await cache.observe(keys);
@@ -165,7 +171,7 @@ function hasNewEvent(before: readonly OutboxEvent[], after: readonly OutboxEvent
 }
 
 /** Any change that a writer, an acknowledgement or another program makes; the passing of time is none. */
-function hasChanged(before: CacheObservation, after: CacheObservation): boolean {
+export function hasChanged(before: CacheObservation, after: CacheObservation): boolean {
   const facts = ({ value, foreignType, meta, markerSeq }: CacheObservation) =>
     JSON.stringify([value?.hash, foreignType, meta, markerSeq]);
   return facts(before) !== facts(after);

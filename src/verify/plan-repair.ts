@@ -1,5 +1,6 @@
 import type { CacheObservation } from "../cache/cache-port.ts";
 import { type Entry, isDead, isExpired, matchesOwnHash, newestOf } from "../model/entry.ts";
+import type { Version } from "../model/version.ts";
 import type { CopyClass, Look } from "./classify.ts";
 
 export type RepairStrategy = "auto" | "cache" | "store" | "newest";
@@ -74,6 +75,14 @@ export function storedEntry({ events, shadow }: Look): Entry | undefined {
     ...(shadow === undefined ? [] : [shadow]),
     ...events.map((event) => event.entry),
   ]);
+}
+
+/** The newest version that either side has of a key; null = neither has one. */
+export function newestVersion(look: Look): Version | null {
+  const { meta } = look.cache;
+  const stored = storedEntry(look);
+  const versions = [meta?.version, stored?.version].filter((version) => version !== undefined);
+  return newestOf(versions.map((version) => ({ version })))?.version ?? null;
 }
 
 /**

@@ -124,6 +124,7 @@ export async function openCacheFirstWorld({
     thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? syncTimeoutMs + 250 : 0),
     isCurrentCopy: () => true,
   });
+  const steps = new CacheFirstRepair({ ...ports, delivery, acknowledge });
   return {
     clock,
     random,
@@ -167,7 +168,8 @@ export async function openCacheFirstWorld({
       readWhileRecovering,
       storeLimitMs: syncTimeoutMs,
     }),
-    repairer: new Repairer(looker, new CacheFirstRepair({ ...ports, delivery, acknowledge }), 1024),
+    steps,
+    repairer: new Repairer(looker, steps, 1024),
     projector: new Projector({
       ...ports,
       acknowledge,

@@ -135,9 +135,34 @@ export interface ToolAnswers {
     readonly after: Copies | null;
     readonly undo: { readonly tool: "kv_set"; readonly arguments: KvSetArguments } | null;
   };
+  readonly plan_sync_repair: {
+    readonly planId: string | null;
+    readonly digest: string | null;
+    readonly repairs: number;
+    readonly keysChecked: number;
+    readonly byClass: Readonly<Partial<Record<CopyClass, number>>>;
+    readonly byAction: Readonly<Partial<Record<RepairAction, number>>>;
+    readonly keys: readonly {
+      readonly key: string;
+      readonly class: CopyClass;
+      readonly action: RepairAction;
+    }[];
+    readonly truncated: boolean;
+    readonly expiresAt: string;
+  };
+  readonly apply_sync_repair: PlanWork & { readonly applied: number };
+  readonly undo_sync_repair: PlanWork & { readonly restored: number; readonly nothing: number };
 }
 
 export type ToolName = keyof ToolAnswers;
+
+interface PlanWork {
+  readonly planId: string;
+  readonly moved: number;
+  readonly failed: number;
+  readonly movedKeys: readonly string[];
+  readonly failedKeys: readonly { readonly key: string; readonly cause: string }[];
+}
 
 interface Receipt {
   readonly key: string;

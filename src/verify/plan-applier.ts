@@ -1,0 +1,135 @@
+import type { Clock } from "../lib/clock.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+import { isIssue } from "./classify.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import type { ItemDecision, ItemWork } from "./finish-item.ts";
+import type { Inspection, Looker } from "./looker.ts";
+import type { KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
+import { newestVersion, planRepair, type RepairAction } from "./plan-repair.ts";
+import { madeUnder, type PlanWorkOptions, repairMark, workThrough } from "./plan-work.ts";
+import type { RepairSteps } from "./repair-port.ts";
+import { stepRepair } from "./step-repair.ts";
+import { takenAway } from "./taken-away.ts";
+
+export interface AppliedPlan {
+  readonly planId: string;
+  readonly applied: number;
+  /** Keys that were not as the plan had seen them any more; they were left as they are. */
+  readonly moved: number;
+  readonly failed: number;
+  /** At most {@link NAMED_KEYS_MAX} of each. */
+  readonly movedKeys: readonly string[];
+  readonly failedKeys: readonly { readonly key: string; readonly why: string }[];
+  readonly tookMs: number;
+}
+
+export interface PlanApplierParts {
+  readonly looker: Looker;
+  readonly steps: RepairSteps;
+  readonly journal: PlanJournal;
+  readonly clock: Clock;
+  /** How long what was taken away is kept, milliseconds. */
+  readonly undoRetentionMs: number;
+}
+
+/** These write under a new version, so a crash leaves a trace that says whether they did. */
+const REWRITES: ReadonlySet<RepairAction> = new Set(["follow_cache", "follow_store", "remove"]);
+
+/**
+ * Applies a plan: each key only if it is still as the plan has seen it. What a repair takes away is kept before it is
+ * taken. After a crash the same call goes on; two at once share the work.
+ */
+export class PlanApplier {
+  readonly #parts: PlanApplierParts;
+
+  constructor(parts: PlanApplierParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Errors: PLAN_NOT_FOUND, PLAN_REFUSED (it has been applied, or undone); ABORTED and those of the ports: then part of it may
+   * have been applied, and the same call goes on.
+   */
+  async apply(planId: string, options: PlanWorkOptions = {}): Promise<AppliedPlan> {
+    const { journal, clock, undoRetentionMs } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const plan = await journal.change(planId, (found) => {
+      checkMayBegin(found);
+      return { ...found, state: "applying", expiresAtMs: clock.nowMs() + undoRetentionMs };
+    });
+    const tally = await workThrough(this.#parts, plan, options, this.#work(plan));
+    // An undo that began meanwhile has the last word.
+    await journal.change(planId, (found) =>
+      found.state === "applying" ? { ...found, state: "applied" } : found,
+    );
+    return {
+      planId,
+      applied: tally.count("applied"),
+      moved: tally.count("moved"),
+      failed: tally.count("failed"),
+      movedKeys: tally.movedKeys,
+      failedKeys: tally.failedKeys,
+      tookMs: clock.monotonicMs() - startedMs,
+    };
+  }
+
+  #work(plan: KeptPlan): ItemWork {
+    return {
+      decide: (item) => this.#decide(plan, item),
+      movedState: "moved",
+      failedState: "failed",
+    };
+  }
+
+  async #decide(plan: KeptPlan, item: KeptItem): Promise<ItemDecision> {
+    const { steps, looker } = this.#parts;
+    if (item.state !== "planned" && item.state !== "begun") return { do: "nothing" };
+    const seen = await looker.inspectAgain(item.key);
+    const idempotencyKey = repairMark(plan.id);
+    const version = madeUnder(seen.look, idempotencyKey);
+    if (version !== undefined) return { do: "note", end: { state: "applied", version } };
+    if (!isAsPlanned(plan, item, seen)) return { do: "note", end: endOfChanged(item, seen) };
+    const taken = takenAway(seen.look, item.action);
+    const { nowMs } = seen.look.cache;
+    return {
+      do: "step",
+      before:
+        item.state === "begun"
+          ? undefined
+          : {
+              state: "begun",
+              taken: taken && {
+                value: taken.value,
+                expiresAtMs: taken.ttlMs === null ? null : nowMs + taken.ttlMs,
+              },
+            },
+      step: () => stepRepair(steps, seen.look, item.action, { life: seen.life, idempotencyKey }),
+      after: (made) => ({ state: "applied", version: made ?? item.seenVersion }),
+    };
+  }
+}
+
+function checkMayBegin({ state, id }: KeptPlan): void {
+  if (state === "planned" || state === "applying") return;
+  const what = state === "applied" ? "has been applied" : "has been undone, or is being undone";
+  throw new LockstepError("PLAN_REFUSED", `The repair plan ${id} ${what}.`);
+}
+
+function isAsPlanned(plan: KeptPlan, item: KeptItem, { look, verdict }: Inspection): boolean {
+  return (
+    fingerprintOf(look) === item.fingerprint &&
+    planRepair(look, verdict.copyClass, plan.strategy).action === item.action
+  );
+}
+
+/** Somebody has changed the key, which may have been this plan's own step before a crash where that leaves no trace. */
+function endOfChanged(item: KeptItem, { verdict, look }: Inspection) {
+  const mayBeOurs =
+    item.state === "begun" &&
+    !REWRITES.has(item.action) &&
+    !isIssue(verdict.copyClass) &&
+    newestVersion(look) === item.seenVersion;
+  return mayBeOurs
+    ? ({ state: "applied", version: item.seenVersion } as const)
+    : ({ state: "moved", taken: null } as const);
+}
