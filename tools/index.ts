@@ -11,6 +11,7 @@ import { hybridSyncStats } from "./hybrid-sync/stats.ts";
 import { kvDelete } from "./kv-delete.ts";
 import { kvGet } from "./kv-get.ts";
 import { kvSet } from "./kv-set.ts";
+import { listCheckResults } from "./list-check-results.ts";
 import { outboxDeadLetters } from "./outbox-dead-letters.ts";
 import { outboxReplay } from "./outbox-replay.ts";
 import { planSyncRepair } from "./plan-sync-repair.ts";
@@ -33,6 +34,7 @@ const factories = [
   kvDelete,
   kvGet,
   kvSet,
+  listCheckResults,
   outboxDeadLetters,
   outboxReplay,
   planSyncRepair,

@@ -1,3 +1,4 @@
+import type { CheckResults } from "../src/jobs/check-results.ts";
 import type { KvService } from "../src/kv/kv-service.ts";
 import type { TtlLister } from "../src/kv/ttl-lister.ts";
 import type { BackPressure } from "../src/load/back-pressure.ts";
@@ -27,4 +28,5 @@ export interface Services {
   readonly settings: LiveSettings;
   readonly deadLetters: DeadLetters;
   readonly syncReporter: SyncReporter;
+  readonly checkResults: CheckResults;
 }

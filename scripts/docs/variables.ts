@@ -4,7 +4,7 @@ import { configSchema, type Variable } from "../../src/config/schema.ts";
 export function defaultOf({ field, defaultText }: Variable): string {
   if (defaultText !== undefined) return defaultText;
   const preset = configSchema.shape[field].parse(undefined);
-  if (preset === undefined) return "not set";
+  if (preset === undefined || preset === null) return "not set";
   if (typeof preset === "object") return preset.length === 0 ? "none" : preset.join(",");
   return String(preset);
 }

@@ -35,6 +35,7 @@ import { type AuthoritySide, type SideParts } from "./authority-side.ts";
 import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
 import { storeIdUnlessDown } from "./first-contact.ts";
+import { openJobs } from "./open-jobs.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 
 /** How long a backend may take to answer a health question, milliseconds: longer than a driver takes to know why it cannot. */
@@ -97,6 +98,7 @@ async function composeAround(
   });
   const backlog = new Backlog(cache, journal, outbox, syncTimeoutMs + CALL_MARGIN_MS);
   const { hasEventPath } = side.writes;
+  const by = `process ${process.pid} on ${hostname()}`;
   const settings = new LiveSettings({
     port: opened.settings,
     defaults: {
@@ -111,7 +113,7 @@ async function composeAround(
     },
     clock,
     log,
-    by: `process ${process.pid} on ${hostname()}`,
+    by,
     hasEventPath,
   });
   const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath });
@@ -139,6 +141,8 @@ async function composeAround(
     clock,
     staleAfterHours,
   });
+  const { policy } = side;
+  const jobs = openJobs({ config, environment, opened, verifier: cacheVerifier, policy, by });
   const healthCheck = new HealthCheck({
     verifier: cacheVerifier,
     store,
@@ -146,6 +150,7 @@ async function composeAround(
     random,
     log,
     intervalMs: config.healthIntervalMs,
+    keep: jobs.keepHealth,
   });
   const purger = new Purger({
     purge: opened.purge,
@@ -181,6 +186,7 @@ async function composeAround(
     pressure,
     settings,
     deadLetters: new DeadLetters(outbox, () => projector.nudge()),
+    checkResults: jobs.results,
     syncReporter: new SyncReporter({
       pool,
       circuit,
@@ -215,6 +221,8 @@ async function composeAround(
       closers.push("projector", () => projector.stop());
       healthCheck.start();
       closers.push("health check", () => healthCheck.stop());
+      jobs.start();
+      closers.push("jobs", () => jobs.stop());
       purger.start();
       closers.push("purger", () => purger.stop());
     },
@@ -223,14 +231,14 @@ async function composeAround(
         backendHealth(clock, cache.kind, cache.ping()),
         backendHealth(clock, store.kind, store.ping()),
       ]);
-      const policy = side.policy();
+      const seen = policy();
       return {
         ready: cacheHealth.up && storeHealth.up,
         authority: side.name(),
         cache: cacheHealth,
         store: storeHealth,
         warnings: [
-          ...(policy === undefined ? [] : policyWarnings(policy)),
+          ...(seen === undefined ? [] : policyWarnings(seen)),
           ...(recovery === undefined ? [] : lossWarnings(recovery.report)),
           ...pressure.warnings(),
         ],

@@ -139,6 +139,8 @@ export interface CachePolicy {
   readonly serverVersion: string;
   /** Whether the server tells who it is (INFO), so that a restart that kept old data is noticed. */
   readonly showsIncarnation: boolean;
+  /** Keys that this run of the server has evicted so far. */
+  readonly evictedKeys: number;
 }
 
 /** The key must still look like this; a key without meta also needs the fill lease. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { address, flag, list, oneOf, ratio, wholeNumber } from "./variable-types.ts";
+import { address, flag, list, oneOf, ratio, schedule, wholeNumber } from "./variable-types.ts";
 
 /** What people need to know about one variable, beside its type and default. */
 export interface VariableFacts {
@@ -13,7 +13,7 @@ export interface VariableFacts {
   readonly example: string;
   /** "all" of it, or only the "password" in an address, is kept out of logs and answers. */
   readonly secret?: "all" | "password";
-  readonly section: "Backends" | "Synchronisation" | "Limits" | "HTTP" | "Process";
+  readonly section: "Backends" | "Synchronisation" | "Checks" | "Limits" | "HTTP" | "Process";
 }
 
 const variableFacts = z.registry<VariableFacts>();
@@ -244,6 +244,31 @@ export const configSchema = z.object({
     description:
       "The same when this many outbox events are unprocessed, so that the outbox cannot fill the store's disk; 0 sets no limit.",
     example: "100000",
+  }),
+
+  checkCron: schedule().default("0 3 * * *").register(variableFacts, {
+    env: "LOCKSTEP_CHECK_CRON",
+    section: "Checks",
+    values:
+      "daily (03:00), weekly (Sunday 03:30), off, or five cron fields: minute, hour, day, month, weekday; all UTC",
+    defaultText: "daily",
+    description:
+      "When one of all instances checks every model or, without models, every key of cache and store. A time that passed while none was up is made up for once, by the next that is up for half a minute.",
+    example: "15 2 * * *",
+  }),
+  checkResultsKeep: wholeNumber(1, 100_000).default(500).register(variableFacts, {
+    env: "LOCKSTEP_CHECK_RESULTS_KEEP",
+    section: "Checks",
+    description:
+      "How many results of each job and model are kept in the store, for list_check_results.",
+    example: "1000",
+  }),
+  checkResultsDays: wholeNumber(1, 3_660).default(90).register(variableFacts, {
+    env: "LOCKSTEP_CHECK_RESULTS_DAYS",
+    section: "Checks",
+    unit: "days",
+    description: "How long they are kept.",
+    example: "365",
   }),
 
   keyMaxBytes: wholeNumber(1, 8_192).default(1_024).register(variableFacts, {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CronSchedule } from "../lib/cron-schedule.ts";
 
 // The environment gives text. These turn it into values, and say in one phrase which texts they take.
 
@@ -12,12 +13,36 @@ export function wholeNumber(min: number, max: number) {
   });
 }
 
+const DECIMAL = /^\d*\.?\d+$/;
+
 /** A number above 0 and at most 1. */
 export function ratio() {
   return z.string().transform((text, context) => {
-    const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+    const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
     if (value > 0 && value <= 1) return value;
     return refuse(context, "must be a number above 0 and at most 1");
+  });
+}
+
+/** Words for patterns, at hours when most have little to do; UTC. */
+const SCHEDULES: Readonly<Record<string, string>> = {
+  daily: "0 3 * * *",
+  weekly: "30 3 * * 0",
+};
+
+/** A word or five cron fields, as the pattern that it stands for; `off` is null. */
+export function schedule() {
+  return z.string().transform((text, context): string | null => {
+    const word = text.toLowerCase();
+    if (word === "off") return null;
+    const pattern = SCHEDULES[word] ?? text;
+    try {
+      new CronSchedule(pattern);
+      return pattern;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "it cannot be read";
+      return refuse(context, `must be daily, weekly, off, or five cron fields in UTC (${why})`);
+    }
   });
 }
 

@@ -24,3 +24,13 @@ export function wilsonInterval(hits: number, looks: number): ShareInterval {
     high: hits === looks ? 1 : Math.min(1, centre + half),
   };
 }
+
+/**
+ * The least number of looks whose interval leaves `threshold` out if `share` of them are hits: the nearer the two, the
+ * more, and without end where they meet. It follows from the formula above, solved for the looks.
+ */
+export function looksToTell(share: number, threshold: number): number {
+  const distance = Math.abs(share - threshold);
+  if (distance === 0) return Number.POSITIVE_INFINITY;
+  return Math.floor((Z_95 ** 2 * threshold * (1 - threshold)) / distance ** 2) + 1;
+}

@@ -3,9 +3,16 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
 import type { StorePort } from "../store/store-port.ts";
-import type { CacheVerifier } from "./cache-verifier.ts";
+import type { CacheVerifier, SyncReport } from "./cache-verifier.ts";
 
 const LEASE = "health-check";
+
+/** What came of one check: a report, or the error that kept it from being made. */
+export interface CheckedHealth {
+  readonly atMs: number;
+  readonly tookMs: number;
+  readonly came: { readonly report: SyncReport } | { readonly error: unknown };
+}
 
 /**
  * Verifies everything every interval and logs the result. Of all processes on the same store one does it: the lease
@@ -16,8 +23,11 @@ export class HealthCheck {
   readonly #store: StorePort;
   readonly #log: Log;
   readonly #intervalMs: number;
+  readonly #clock: Clock;
+  readonly #keep: (checked: CheckedHealth) => Promise<void>;
   readonly #owner: string;
   readonly #loop: WorkerLoop;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(parts: {
     readonly verifier: CacheVerifier;
@@ -26,17 +36,21 @@ export class HealthCheck {
     readonly random: Random;
     readonly log: Log;
     readonly intervalMs: number;
+    /** Where results go beside the log. */
+    readonly keep?: (checked: CheckedHealth) => Promise<void>;
   }) {
     this.#verifier = parts.verifier;
     this.#store = parts.store;
     this.#log = parts.log;
     this.#intervalMs = parts.intervalMs;
+    this.#clock = parts.clock;
+    this.#keep = parts.keep ?? (async () => undefined);
     this.#owner = parts.random.hex(8);
     // A check at start-up would slow every short-lived process down.
     this.#loop = new WorkerLoop(
       parts.clock,
       parts.intervalMs,
-      async (signal) => void (await this.run(signal)),
+      async (signal) => void (await this.#check(signal)),
       "after the interval",
     );
   }
@@ -45,12 +59,22 @@ export class HealthCheck {
     this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#keeping;
   }
 
   /** One check now, if this process may do it. */
   async run(signal: AbortSignal): Promise<"done" | "left_to_another"> {
+    const outcome = await this.#check(signal);
+    await this.#keeping;
+    return outcome;
+  }
+
+  /** What has been found is kept beside the loop: a store that is slow to take it must not make the next check late. */
+  async #check(signal: AbortSignal): Promise<"done" | "left_to_another"> {
+    const [atMs, startedMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
+    let came: CheckedHealth["came"];
     try {
       const mine = await this.#store.acquireLease(
         LEASE,
@@ -59,6 +83,7 @@ export class HealthCheck {
       );
       if (!mine) return "left_to_another";
       const report = await this.#verifier.verify({ signal });
+      came = { report };
       if (report.healthy) {
         this.#log.info(
           { keysChecked: report.keysChecked, tookMs: report.tookMs },
@@ -75,9 +100,15 @@ export class HealthCheck {
         this.#log.warn({ counts: found }, `Cache sync health check failed: ${summary}`);
       }
     } catch (error) {
-      if (!signal.aborted)
-        this.#log.error({ err: error }, "Error during scheduled sync health check");
+      if (signal.aborted) return "done";
+      this.#log.error({ err: error }, "Error during scheduled sync health check");
+      came = { error };
     }
+    const tookMs = this.#clock.monotonicMs() - startedMs;
+    this.#keeping = this.#keep({ atMs, tookMs, came }).catch((error: unknown) => {
+      // What it says is in the log already.
+      this.#log.debug({ err: error }, "The result of a health check could not be kept");
+    });
     return "done";
   }
 }

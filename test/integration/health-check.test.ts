@@ -12,7 +12,7 @@ describeWith(["redis", "mongodb"], "the scheduled health check", () => {
     lockstep.log.messages("info").filter((message) => message === HEALTHY).length;
 
   it("is done by one of several processes, and by another once that is gone", async () => {
-    const often = { LOCKSTEP_HEALTH_INTERVAL_MS: "1000" };
+    const often = { LOCKSTEP_HEALTH_INTERVAL_MS: "2000" };
     const [one, other] = [await backends.open(often), await backends.open(often)];
     await one.call("kv_set", { key: "a", value: "v" });
 
@@ -32,6 +32,10 @@ describeWith(["redis", "mongodb"], "the scheduled health check", () => {
     const warning = await waitUntil(() =>
       lockstep.log.messages("warn").find((line) => line.includes("health check failed")),
     );
+    const kept = await waitUntil(async () => {
+      const { results } = await lockstep.call("list_check_results", { job: "health_check" });
+      return results.find(({ outcome }) => outcome === "drift");
+    });
     await backends.mongo.stop();
     await waitUntil(() =>
       lockstep.log.messages("error").includes("Error during scheduled sync health check"),
@@ -39,5 +43,11 @@ describeWith(["redis", "mongodb"], "the scheduled health check", () => {
 
     expect(warning).toMatch(/^Cache sync health check failed: \{.*"changed_outside":1.*"key":"a"/);
     expect(warning).not.toContain("private");
+    expect(kept).toMatchObject({
+      model: "kv",
+      by: expect.stringContaining(`process ${process.pid} on `),
+      figures: { checked: 1, ratio: 0, classes: { changed_outside: 1 } },
+    });
+    expect(JSON.stringify(kept)).not.toContain("private");
   });
 });

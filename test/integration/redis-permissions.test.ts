@@ -65,6 +65,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         persistence,
         serverVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
         showsIncarnation: true,
+        evictedKeys: 0,
       });
     });
 

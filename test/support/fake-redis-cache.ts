@@ -82,6 +82,7 @@ export class FakeRedisCache implements CacheAuthorityPort {
       persistence: "aof-everysec",
       serverVersion: "7.0.15",
       showsIncarnation: true,
+      evictedKeys,
     };
     return this.#policy;
   }

@@ -1,3 +1,4 @@
+import type { JobName } from "../../../src/jobs/check-result.ts";
 import type { Durability } from "../../../src/kv/write-path.ts";
 import type { CircuitState } from "../../../src/lib/circuit.ts";
 import type { PressureLevel } from "../../../src/load/judge-pressure.ts";
@@ -71,6 +72,26 @@ export interface ToolAnswers {
       readonly since: string | null;
     }[];
     readonly total: number;
+    readonly truncated: boolean;
+    readonly cursor: string | null;
+  };
+  readonly list_check_results: {
+    readonly results: readonly {
+      readonly job: JobName;
+      readonly model: string;
+      readonly prefix: string | null;
+      readonly at: string;
+      readonly outcome: "good" | "drift" | "failed";
+      readonly reason: string;
+      readonly by: string;
+      readonly figures: {
+        readonly checked: number;
+        readonly consistent: number;
+        readonly ratio: number | null;
+        readonly classes: Readonly<Record<string, number>>;
+      } | null;
+      readonly error: string | null;
+    }[];
     readonly truncated: boolean;
     readonly cursor: string | null;
   };

@@ -9,6 +9,7 @@ const safe: CachePolicy = {
   persistence: "aof-everysec",
   serverVersion: "7.0.15",
   showsIncarnation: true,
+  evictedKeys: 0,
 };
 
 describe("what is unsafe about a cache", () => {

@@ -81,6 +81,29 @@ describe("parseConfig", () => {
     expect(error.message).not.toContain("hunter22");
   });
 
+  it.each([
+    [undefined, "0 3 * * *"],
+    ["Weekly", "30 3 * * 0"],
+    ["15 2 * * MON-FRI", "15 2 * * MON-FRI"],
+    ["off", null],
+  ])("reads the schedule %j as %j", (text, pattern) => {
+    const { config } = parseConfig({ LOCKSTEP_CHECK_CRON: text });
+
+    expect(config.checkCron).toBe(pattern);
+  });
+
+  it.each(["hourly", "61 * * * *", "0 0 3 * * *", "0 0 31 2 *", "@daily"])(
+    "refuses the schedule %j, and says what it may be",
+    (text) => {
+      const error = refusal({ LOCKSTEP_CHECK_CRON: text });
+
+      expect(error.code).toBe("CONFIG_INVALID");
+      expect(error.message).toMatch(
+        /^LOCKSTEP_CHECK_CRON must be daily, weekly, off, or five cron fields in UTC \(.+\), and is "/,
+      );
+    },
+  );
+
   it("refuses a placeholder that nobody has filled in, and says so", () => {
     const error = refusal({ REDIS_URL: "$" + "{REDIS_URL}", MONGODB_URI: "$" + "{input:mongo}" });
 

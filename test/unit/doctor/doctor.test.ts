@@ -19,6 +19,7 @@ const cacheFacts: CacheFacts = {
     persistence: "aof-always",
     serverVersion: "7.0.15",
     showsIncarnation: true,
+    evictedKeys: 0,
   },
   failsToPersist: false,
   storeIds: ["one"],

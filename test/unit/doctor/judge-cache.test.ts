@@ -9,6 +9,7 @@ const policy: CacheFacts["policy"] = {
   persistence: "aof-everysec",
   serverVersion: "7.0.15",
   showsIncarnation: true,
+  evictedKeys: 0,
 };
 
 const good: CacheFacts = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { wilsonInterval } from "../../../src/lib/wilson-interval.ts";
+import { looksToTell, wilsonInterval } from "../../../src/lib/wilson-interval.ts";
 import { seeded } from "../../support/seeded-random.ts";
 
 describe("Wilson's interval", () => {
@@ -34,6 +34,38 @@ describe("Wilson's interval", () => {
         expect(low).toBeLessThanOrEqual(hits / looks);
         expect(high).toBeGreaterThanOrEqual(hits / looks);
         expect(narrower.high - narrower.low).toBeLessThan(high - low);
+      }
+    }),
+  );
+});
+
+describe("the looks that tell a share from a threshold", () => {
+  it.each([
+    { share: 1, threshold: 0.9, looks: 35 },
+    { share: 0.95, threshold: 0.9, looks: 139 },
+    { share: 0.85, threshold: 0.9, looks: 139 },
+    { share: 0.9, threshold: 0.9, looks: Number.POSITIVE_INFINITY },
+  ])("are $looks for $share and $threshold", ({ share, threshold, looks }) => {
+    expect(looksToTell(share, threshold)).toBe(looks);
+  });
+
+  it(
+    "are the first whose interval leaves the threshold out",
+    seeded((random) => {
+      for (let round = 0; round < 300; round += 1) {
+        const [share, threshold] = [random.fraction(), random.fraction()];
+        const tells = (looks: number) => {
+          const { low, high } = wilsonInterval(share * looks, looks);
+          return threshold < low || threshold > high;
+        };
+
+        const looks = looksToTell(share, threshold);
+
+        // Where the two all but meet, rounding has the last word.
+        if (looks > 10_000) continue;
+        expect(tells(looks)).toBe(true);
+        // Without a look nothing is known, so that none tells nothing either.
+        expect(tells(looks - 1)).toBe(false);
       }
     }),
   );

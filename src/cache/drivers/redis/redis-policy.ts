@@ -30,6 +30,7 @@ export function policyOf(info: ReadonlyMap<string, string>, config: HiddenConfig
     persistence: persistenceOf(info, config),
     serverVersion: info.get("redis_version") ?? "unknown",
     showsIncarnation: showsIncarnation(info),
+    evictedKeys: Number(info.get("evicted_keys") ?? 0),
   };
 }
 

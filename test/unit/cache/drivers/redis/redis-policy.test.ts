@@ -18,6 +18,8 @@ const INFO = [
   "maxmemory_policy:volatile-lru",
   "# Persistence",
   "aof_enabled:1",
+  "# Stats",
+  "evicted_keys:1204",
   "# Keyspace",
   "db0:keys=1,expires=0,avg_ttl=0",
   "os:Linux 6.1: a name with colons",
@@ -51,6 +53,7 @@ describe("policyOf", () => {
       persistence: "aof-everysec",
       serverVersion: "7.0.15",
       showsIncarnation: true,
+      evictedKeys: 1_204,
     });
   });
 
@@ -78,6 +81,7 @@ describe("policyOf", () => {
       persistence: "unknown",
       serverVersion: "unknown",
       showsIncarnation: false,
+      evictedKeys: 0,
     });
   });
 
