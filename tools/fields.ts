@@ -120,3 +120,9 @@ export const pressureLevel = z
   .describe(
     "What new writes meet: calm; widen, they go in larger batches; slow, they are kept waiting up to 250 ms too; refuse, OVERLOADED.",
   );
+
+export const model = z
+  .string()
+  .min(1)
+  .optional()
+  .describe("The name of one model, as list_models tells it. Leave out for all of them.");

@@ -2,6 +2,7 @@ import { listTools } from "../../src/app/list-tools.ts";
 import { renderConfig } from "./render-config.ts";
 import { renderEnvExample } from "./render-env-example.ts";
 import { renderErrors } from "./render-errors.ts";
+import { renderModelsSchema } from "./render-models-schema.ts";
 import { renderTools } from "./render-tools.ts";
 
 /** Every file that is made from the code, by its path in the repository. A test compares them with what is there. */
@@ -10,6 +11,7 @@ export function renderGeneratedFiles(): ReadonlyMap<string, string> {
     [".env.example", renderEnvExample()],
     ["docs/CONFIG.md", renderConfig()],
     ["docs/ERRORS.md", renderErrors()],
+    ["docs/models.schema.json", renderModelsSchema()],
     ["docs/TOOLS.md", renderTools(listTools())],
   ]);
 }

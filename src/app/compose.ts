@@ -1,6 +1,8 @@
 import { hostname } from "node:os";
 import { bindTools } from "../../tools/index.ts";
+import type { ModelKeysPort } from "../cache/model-keys-port.ts";
 import { policyWarnings } from "../cache/policy-warnings.ts";
+import { readModelsFile } from "../config/read-models-file.ts";
 import type { Config } from "../config/schema.ts";
 import { AdmittingWritePath } from "../kv/admitting-write-path.ts";
 import { KvService } from "../kv/kv-service.ts";
@@ -8,9 +10,13 @@ import { TtlLister } from "../kv/ttl-lister.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Closers } from "../lib/closers.ts";
 import { within } from "../lib/deadline.ts";
+import type { Log } from "../lib/log.ts";
 import { BackPressure } from "../load/back-pressure.ts";
 import { LiveSettings } from "../load/live-settings.ts";
 import { LoadDetector } from "../load/load-detector.ts";
+import { ModelChecker } from "../models/model-checker.ts";
+import { ModelReconciler } from "../models/model-reconciler.ts";
+import { ModelRegistry } from "../models/model-registry.ts";
 import { Backlog } from "../sync/backlog.ts";
 import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import { DeadLetters } from "../sync/dead-letters.ts";
@@ -47,10 +53,15 @@ const PING_LIMIT_MS = 2000;
  */
 export async function compose(config: Config, environment: Environment): Promise<App> {
   const closers = new Closers();
+  // Before anything is opened: what it declares is part of the configuration.
+  const { modelsFile } = config;
+  const models = new ModelRegistry(
+    modelsFile === undefined ? [] : await readModelsFile(modelsFile),
+  );
   const opened = await openStore(config, environment);
   closers.push("store", () => opened.store.close());
   try {
-    return await composeAround(opened, config, environment, closers);
+    return await composeAround(opened, models, config, environment, closers);
   } catch (error) {
     await closers.closeAll();
     throw error;
@@ -59,6 +70,7 @@ export async function compose(config: Config, environment: Environment): Promise
 
 async function composeAround(
   opened: OpenedStore,
+  models: ModelRegistry,
   config: Config,
   environment: Environment,
   closers: Closers,
@@ -168,6 +180,16 @@ async function composeAround(
     clock,
     undoRetentionMs: config.undoRetentionHours * 3_600_000,
   };
+  const modelParts = {
+    registry: models,
+    backends: {
+      documents: opened.modelDocuments,
+      keys: await openModelKeys(models, config, log, closers),
+    },
+    clock,
+    random,
+    log,
+  };
   const tools = bindTools({
     kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
@@ -185,6 +207,13 @@ async function composeAround(
     load,
     pressure,
     settings,
+    models,
+    modelChecker: new ModelChecker(modelParts),
+    modelReconciler: new ModelReconciler({
+      ...modelParts,
+      records: opened.records,
+      perSec: config.reconcilePerSec,
+    }),
     deadLetters: new DeadLetters(outbox, () => projector.nudge()),
     checkResults: jobs.results,
     syncReporter: new SyncReporter({
@@ -260,6 +289,20 @@ async function openSide(parts: SideParts): Promise<AuthoritySide> {
   }
   const { cacheFirstSide } = await import("./cache-first-side.ts");
   return cacheFirstSide(redisUrl, parts);
+}
+
+/** A connection of its own, where any models are declared; without REDIS_URL their keys are nowhere. */
+async function openModelKeys(
+  { models }: ModelRegistry,
+  { redisUrl, syncTimeoutMs }: Config,
+  log: Log,
+  closers: Closers,
+): Promise<ModelKeysPort | undefined> {
+  if (redisUrl === undefined || models.length === 0) return undefined;
+  const { RedisModelKeys } = await import("../cache/drivers/redis/redis-model-keys.ts");
+  const keys = new RedisModelKeys({ url: redisUrl, commandTimeoutMs: syncTimeoutMs, log });
+  closers.push("model keys", () => keys.close());
+  return keys;
 }
 
 async function backendHealth(

@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
+import type { ModelDocumentsPort } from "../store/model-documents-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { PurgePort } from "../store/purge-port.ts";
 import type { RecordsPort } from "../store/records-port.ts";
@@ -16,6 +17,8 @@ export interface OpenedStore {
   readonly bucketStates: BucketStatesPort;
   readonly purge: PurgePort;
   readonly records: RecordsPort;
+  /** The collections of applications, where the store is a MongoDB. */
+  readonly modelDocuments?: ModelDocumentsPort;
   /** Where the data lies, for people; no credentials. */
   readonly description: string;
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../lib/is-record.ts";
 import type { CallReply } from "../transport/call-reply.ts";
 
 /** 0: fine. 1: the tool failed, or found drift that stays. 2: usage, configuration, or it cannot run at all. */
@@ -16,7 +17,26 @@ export function exitCodeOf(tool: string, { isError, structuredContent }: CallRep
       const wasDryRun = structuredContent["after"] === null;
       return wasDryRun && structuredContent["action"] !== "none" ? 1 : 0;
     }
+    case "check_cache_consistency":
+      return countIn(structuredContent, ["inconsistent", "orphaned"]) > 0 ? 1 : 0;
+    case "reconcile_model": {
+      const { checkOnly } = structuredContent;
+      const left = ["conflicts", "errors", "missingTimestamps"];
+      const found = ["created", "updated", "removed"];
+      return countIn(structuredContent, checkOnly === true ? [...left, ...found] : left) > 0
+        ? 1
+        : 0;
+    }
     default:
       return 0;
   }
+}
+
+/** The sum of these counts over the models of an answer. */
+function countIn(content: Readonly<Record<string, unknown>>, names: readonly string[]): number {
+  const models = Array.isArray(content["models"]) ? (content["models"] as unknown[]) : [];
+  return models
+    .filter((model) => isRecord(model))
+    .flatMap((model) => names.map((name) => Number(model[name] ?? 0)))
+    .reduce((sum, count) => sum + count, 0);
 }

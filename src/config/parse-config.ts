@@ -23,7 +23,9 @@ export function parseConfig(environment: Environment): ParsedConfig {
   if (unfilled.length > 0) throw invalid(unfilled.map(describePlaceholder));
 
   const texts = Object.fromEntries(given.map(({ field, text }) => [field, text]));
-  texts["sqliteFile"] = sqliteFile(texts["sqliteFile"], environment);
+  const home = environment["HOME"] || homedir();
+  texts["sqliteFile"] = sqliteFile(texts["sqliteFile"], environment, home);
+  if (texts["modelsFile"] !== undefined) texts["modelsFile"] = pathOf(texts["modelsFile"], home);
   const parsed = configSchema.safeParse(texts);
   if (!parsed.success) {
     throw invalid(
@@ -63,16 +65,18 @@ function invalid(faults: readonly string[]): LockstepError {
   return new LockstepError("CONFIG_INVALID", `${faults.join("; ")}.`);
 }
 
-function sqliteFile(given: string | undefined, environment: Environment): string {
-  const home = environment["HOME"] || homedir();
+function sqliteFile(given: string | undefined, environment: Environment, home: string): string {
   if (given === undefined) {
     const stateHome = environment["XDG_STATE_HOME"] ?? "";
     // The XDG rules have a relative path ignored.
     const state = isAbsolute(stateHome) ? stateHome : join(home, ".local", "state");
     return join(state, "lockstep", "lockstep.db");
   }
-  if (given === ":memory:") return given;
-  // No shell has expanded a ~ that comes from a client's configuration file.
+  return given === ":memory:" ? given : pathOf(given, home);
+}
+
+/** No shell has expanded a ~ that comes from a client's configuration file. */
+function pathOf(given: string, home: string): string {
   return given.startsWith("~/") ? join(home, given.slice(2)) : resolve(given);
 }
 

@@ -13,7 +13,14 @@ export interface VariableFacts {
   readonly example: string;
   /** "all" of it, or only the "password" in an address, is kept out of logs and answers. */
   readonly secret?: "all" | "password";
-  readonly section: "Backends" | "Synchronisation" | "Checks" | "Limits" | "HTTP" | "Process";
+  readonly section:
+    | "Backends"
+    | "Models"
+    | "Synchronisation"
+    | "Checks"
+    | "Limits"
+    | "HTTP"
+    | "Process";
 }
 
 const variableFacts = z.registry<VariableFacts>();
@@ -53,6 +60,22 @@ export const configSchema = z.object({
     unit: "MB",
     description: "How much the cache inside the process may hold, used without REDIS_URL.",
     example: "256",
+  }),
+
+  modelsFile: z.string().optional().register(variableFacts, {
+    env: "LOCKSTEP_MODELS_FILE",
+    section: "Models",
+    description:
+      "A JSON file that declares existing MongoDB collections and how an application caches them in Redis, for check_cache_consistency and reconcile_model. docs/MODELS.md explains it.",
+    example: "./lockstep-models.json",
+  }),
+  reconcilePerSec: wholeNumber(0, 1_000_000).default(2_000).register(variableFacts, {
+    env: "LOCKSTEP_RECONCILE_PER_SEC",
+    section: "Models",
+    unit: "per s",
+    description:
+      "How many documents and keys reconcile_model looks at in a second, so that the application keeps its share of both servers; 0 sets no limit.",
+    example: "500",
   }),
 
   syncMode: oneOf(["hybrid", "event-only"]).default("hybrid").register(variableFacts, {

@@ -24,6 +24,11 @@ const TABLE = {
     retryable: false,
     hint: "Call tools/list for the tools there are.",
   },
+  MODELS_NOT_CONFIGURED: {
+    kind: "input",
+    retryable: false,
+    hint: "Declare the collections in a JSON file and name it with LOCKSTEP_MODELS_FILE; docs/MODELS.md shows one. Their documents are in the MongoDB of MONGODB_URI, their cached entries in the Redis of REDIS_URL: both must be set.",
+  },
   KEY_RESERVED: {
     kind: "input",
     retryable: false,

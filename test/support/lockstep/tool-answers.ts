@@ -4,11 +4,21 @@ import type { CircuitState } from "../../../src/lib/circuit.ts";
 import type { PressureLevel } from "../../../src/load/judge-pressure.ts";
 import type { SyncMethod } from "../../../src/model/entry.ts";
 import type { SyncMode } from "../../../src/model/sync-settings.ts";
+import type { ModelCheck } from "../../../src/models/model-checker.ts";
+import type { Reconciliation } from "../../../src/models/model-reconciler.ts";
 import type { CopyClass } from "../../../src/verify/classify.ts";
 import type { RepairAction } from "../../../src/verify/plan-repair.ts";
 
 /** What each tool answers, as far as tests ask for it; the tool's own schema has checked the answer before. */
 export interface ToolAnswers {
+  readonly list_models: { readonly models: readonly { readonly name: string }[] };
+  readonly check_cache_consistency: { readonly models: readonly ModelCheck[] };
+  readonly reconcile_model: {
+    readonly created: number;
+    readonly updated: number;
+    readonly removed: number;
+    readonly models: readonly Reconciliation[];
+  };
   readonly kv_set: Receipt;
   readonly kv_delete: Receipt & { readonly existed: boolean | null };
   readonly kv_get: {

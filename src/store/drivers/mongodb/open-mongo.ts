@@ -4,6 +4,7 @@ import type { Random } from "../../../lib/random.ts";
 import { MongoAuthority } from "./mongo-authority.ts";
 import { MongoBucketStates } from "./mongo-bucket-states.ts";
 import { MongoConnection } from "./mongo-connection.ts";
+import { MongoModelDocuments } from "./mongo-model-documents.ts";
 import { MongoOutbox } from "./mongo-outbox.ts";
 import { MongoPurge } from "./mongo-purge.ts";
 import { MongoRecords } from "./mongo-records.ts";
@@ -31,6 +32,7 @@ export interface OpenedMongo {
   readonly bucketStates: MongoBucketStates;
   readonly purge: MongoPurge;
   readonly records: MongoRecords;
+  readonly modelDocuments: MongoModelDocuments;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -46,5 +48,15 @@ export function openMongo(options: OpenMongoOptions): OpenedMongo {
   const bucketStates = new MongoBucketStates(connection);
   const purge = new MongoPurge({ connection, clock });
   const records = new MongoRecords({ connection, clock });
-  return { store, outbox, authority, settings, bucketStates, purge, records };
+  const modelDocuments = new MongoModelDocuments(connection);
+  return {
+    store,
+    outbox,
+    authority,
+    settings,
+    bucketStates,
+    purge,
+    records,
+    modelDocuments,
+  };
 }

@@ -1,0 +1,266 @@
+import { chunksOf } from "../lib/chunks-of.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
+import type { RecordsPort } from "../store/records-port.ts";
+import { EntrySettler, type Settlement } from "./entry-settler.ts";
+import type { Model } from "./model.ts";
+import { type ModelBackends, requireBackends } from "./model-backends.ts";
+import { type EntryLook, idOf, ModelLooker } from "./model-looker.ts";
+import type { ModelRegistry } from "./model-registry.ts";
+import { Pace } from "./pace.ts";
+import { actionFor } from "./plan-change.ts";
+import { FIRST_PLACE, ReconcileCheckpoint, type ReconcilePlace } from "./reconcile-checkpoint.ts";
+
+export const BATCH_SIZE_DEFAULT = 100;
+export const INSTANCES_MAX_DEFAULT = 1_000;
+
+/** So many keys are settled under their locks at once, so that no lock outlives its time. */
+const SETTLED_AT_ONCE = 50;
+
+/** How many keys of the database one page of the scan for orphans looks at. */
+const PAGE_LOOKED = 1_000;
+
+export interface ReconcileRequest {
+  /** The document is right, also where its entry looks newer. */
+  readonly force?: boolean;
+  /** How many documents are read at once; default 100. */
+  readonly batchSize?: number;
+  /** How many documents and orphaned entries this call looks at, at most; the next one goes on from there. Default 1,000. */
+  readonly maxInstances?: number;
+  /** Says what would be done, and writes nothing at all. */
+  readonly checkOnly?: boolean;
+  readonly signal?: AbortSignal;
+  readonly progress?: (done: number, total?: number) => void;
+}
+
+/** With `checkOnly`, the changes are those that would have been made. */
+export interface Reconciliation {
+  readonly model: string;
+  /** Documents, and entries without one, that were looked at. */
+  readonly checked: number;
+  /** Entries written for documents that had none. */
+  readonly created: number;
+  /** Entries written from newer documents, and documents from newer entries. */
+  readonly updated: number;
+  /** Entries removed whose document does not exist. */
+  readonly removed: number;
+  /** Left as they are: nothing tells the newer, the model says so, or a document has no key. */
+  readonly skipped: number;
+  /** Locked by somebody else, or changed all the time. */
+  readonly conflicts: number;
+  /** Of those skipped: neither version nor timestamp could be compared. */
+  readonly missingTimestamps: number;
+  /** Documents that could not be written. */
+  readonly errors: number;
+  /** Whether the end of the collection and of the keys was reached. */
+  readonly complete: boolean;
+  /** Whether it went on where an earlier one had stopped. */
+  readonly resumed: boolean;
+  readonly tookMs: number;
+}
+
+export interface ModelReconcilerParts {
+  readonly registry: ModelRegistry;
+  readonly backends: ModelBackends;
+  readonly records: RecordsPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** How many documents and keys are looked at in a second; 0 for no limit. */
+  readonly perSec: number;
+  /** As in EntrySettler. */
+  readonly lockMs?: number;
+}
+
+/**
+ * Brings entries and documents of a model together: first document by document in the order of ids, then entry by entry
+ * for those without a document. After each batch it keeps its place, so that the next call goes on there after a
+ * crash, a cancellation, or `maxInstances`. Several at once do the same work and no harm.
+ */
+export class ModelReconciler {
+  readonly #parts: ModelReconcilerParts;
+  readonly #looker: ModelLooker;
+  readonly #settler: EntrySettler;
+
+  constructor(parts: ModelReconcilerParts) {
+    this.#parts = parts;
+    this.#looker = new ModelLooker(parts.backends, parts.clock);
+    this.#settler = new EntrySettler({ ...parts, looker: this.#looker });
+  }
+
+  /**
+   * Errors: MODELS_NOT_CONFIGURED, INPUT_INVALID (no such model), CACHE_UNAVAILABLE, STORE_UNAVAILABLE, UNKNOWN_OUTCOME,
+   * OVERLOADED, ABORTED; what had been done by then stands.
+   */
+  async reconcile(name: string, request: ReconcileRequest = {}): Promise<Reconciliation> {
+    const { clock, registry, backends, records, perSec } = this.#parts;
+    const { force = false, checkOnly = false, maxInstances = INSTANCES_MAX_DEFAULT } = request;
+    const model = registry.get(name);
+    const { documents } = requireBackends(backends);
+    const startedMs = clock.monotonicMs();
+    const run = new Run(request, new Pace(clock, perSec));
+    const checkpoint = checkOnly
+      ? undefined
+      : new ReconcileCheckpoint({ records, clock }, { model, force });
+    const first = (await checkpoint?.read()) ?? FIRST_PLACE;
+    const total = Math.min(maxInstances, await documents.count(model.collection));
+    let place: ReconcilePlace | undefined = first;
+    while (place !== undefined && run.left > 0) {
+      stopIfAborted(request.signal);
+      place = await this.#step(model, place, run);
+      await checkpoint?.write(place);
+      request.progress?.(run.tally.checked, Math.max(total, run.tally.checked));
+    }
+    return {
+      model: model.name,
+      ...run.tally.counts,
+      checked: run.tally.checked,
+      complete: place === undefined,
+      resumed: first !== FIRST_PLACE,
+      tookMs: clock.monotonicMs() - startedMs,
+    };
+  }
+
+  async #step(model: Model, place: ReconcilePlace, run: Run): Promise<ReconcilePlace | undefined> {
+    return place.phase === "documents"
+      ? this.#stepDocuments(model, place.after, run)
+      : this.#stepKeys(model, place.cursor, run);
+  }
+
+  async #stepDocuments(model: Model, after: string | undefined, run: Run): Promise<ReconcilePlace> {
+    const { documents } = requireBackends(this.#parts.backends);
+    const { request, pace, tally } = run;
+    const limit = Math.min(request.batchSize ?? BATCH_SIZE_DEFAULT, run.left);
+    await pace.take(limit, request.signal);
+    const page = await documents.page(model.collection, { after, limit });
+    const looks = await this.#looker.lookAtDocuments(model, page);
+    tally.checked += page.length;
+    tally.counts.skipped += page.length - looks.length;
+    await this.#settle(model, looks, run);
+    const last = idOf(model, page.at(-1));
+    return page.length < limit || last === undefined
+      ? { phase: "keys", cursor: undefined }
+      : { phase: "documents", after: last };
+  }
+
+  /** An entry without a document counts once it has stood so for a while: the document may be on its way. */
+  async #stepKeys(
+    model: Model,
+    cursor: string | undefined,
+    run: Run,
+  ): Promise<ReconcilePlace | undefined> {
+    const { keys } = requireBackends(this.#parts.backends);
+    const { request, pace, tally } = run;
+    const page = await keys.scan({ pattern: model.key.pattern, cursor, looked: PAGE_LOOKED });
+    const batchSize = request.batchSize ?? BATCH_SIZE_DEFAULT;
+    let isWhole = true;
+    for (const chunk of chunksOf([...new Set(page.keys)], batchSize)) {
+      await pace.take(chunk.length, request.signal);
+      const looks = await this.#looker.lookAtKeys(model, chunk);
+      const suspects = looks.filter(({ found }) => found.state === "orphaned");
+      const { settled } = await this.#looker.confirm(model, suspects, request.signal);
+      // A cancelled wait was no second look.
+      stopIfAborted(request.signal);
+      const orphans = settled.filter(({ found }) => found.state === "orphaned");
+      // Those that stay would be the first again the next time, and nothing after them would ever be looked at.
+      const taken = model.orphans === "keep" ? orphans : orphans.slice(0, run.left);
+      tally.checked += taken.length;
+      await this.#settle(model, taken, run);
+      isWhole &&= taken.length === orphans.length;
+    }
+    if (!isWhole) return { phase: "keys", cursor };
+    return page.cursor === undefined ? undefined : { phase: "keys", cursor: page.cursor };
+  }
+
+  async #settle(model: Model, looks: readonly EntryLook[], run: Run): Promise<void> {
+    const { force = false, checkOnly = false } = run.request;
+    const { tally } = run;
+    const toDo: EntryLook[] = [];
+    for (const look of looks) {
+      const action = actionFor(model, look.found, force);
+      if (action === "skip") {
+        tally.count("skipped");
+        if (look.found.state === "inconsistent") {
+          tally.counts.missingTimestamps += 1;
+          this.#parts.log.warn(
+            { model: model.name, key: look.key },
+            `Missing timestamps for comparison: ${look.key}`,
+          );
+        }
+      } else if (action !== "none") toDo.push(look);
+    }
+    if (checkOnly) {
+      for (const { found } of toDo) tally.count(wouldBe(actionFor(model, found, force)));
+      return;
+    }
+    for (const some of chunksOf(toDo, SETTLED_AT_ONCE)) {
+      const settlements = await this.#settler.settle(model, some, force);
+      for (const settlement of settlements.values()) tally.count(settlement);
+    }
+  }
+}
+
+class Run {
+  readonly request: ReconcileRequest;
+  readonly pace: Pace;
+  readonly tally = new Tally();
+
+  constructor(request: ReconcileRequest, pace: Pace) {
+    this.request = request;
+    this.pace = pace;
+  }
+
+  /** How many more this call may look at. */
+  get left(): number {
+    const { maxInstances = INSTANCES_MAX_DEFAULT } = this.request;
+    return maxInstances - this.tally.checked;
+  }
+}
+
+function stopIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new LockstepError(
+    "ABORTED",
+    "The reconciliation was cancelled; the next one goes on there.",
+  );
+}
+
+function wouldBe(action: ReturnType<typeof actionFor>): Settlement {
+  if (action === "create") return "created";
+  return action === "remove" ? "removed" : "updated";
+}
+
+class Tally {
+  checked = 0;
+  readonly counts = {
+    created: 0,
+    updated: 0,
+    removed: 0,
+    skipped: 0,
+    conflicts: 0,
+    missingTimestamps: 0,
+    errors: 0,
+  };
+
+  count(settlement: Settlement): void {
+    switch (settlement) {
+      case "created":
+      case "updated":
+      case "removed":
+      case "skipped":
+        this.counts[settlement] += 1;
+        break;
+      case "conflict":
+        this.counts.conflicts += 1;
+        break;
+      case "failed":
+        this.counts.errors += 1;
+        break;
+      // Somebody else has put it right meanwhile.
+      case "unchanged":
+        break;
+    }
+  }
+}
