@@ -60,6 +60,11 @@ for (const { name, replicaSet } of kinds) {
       return Number(opcounters.query);
     }
 
+    async function countCommits(): Promise<number> {
+      const { metrics } = await emptier.db("admin").command({ serverStatus: 1 });
+      return Number(metrics.commands.insert.total);
+    }
+
     async function openHarness(): Promise<StoreHarness> {
       const database = free.pop() ?? `contract-${(made += 1)}`;
       const uri = servers.uriOf(database);
@@ -108,6 +113,42 @@ for (const { name, replicaSet } of kinds) {
       expect(queries).toBeLessThanOrEqual(10);
       expect(rows.flatMap((row) => row?.key ?? [])).toEqual(["key 7"]);
       expect(events.flatMap((ofKey) => [...ofKey.keys()])).toEqual(["key 8"]);
+      await close();
+    });
+
+    it("appends events that come one by one at the same time together", async () => {
+      const { outbox, close } = await openHarness();
+      const entries = Array.from({ length: 100 }, (_, at) => entryOf({ key: `key ${at}` }));
+      const before = await countCommits();
+
+      await Promise.all(entries.map((entry) => outbox.append([entry])));
+      const commits = (await countCommits()) - before;
+
+      expect(commits).toBeLessThanOrEqual(10);
+      expect(await outbox.countUnprocessed()).toBe(100);
+      await close();
+    });
+
+    it("appends those that are in time although one in their company is too late", async () => {
+      const { outbox, close } = await openHarness();
+      const tooLate = { begunMonotonicMs: systemClock.monotonicMs() - 700_000, begunWallMs: 0 };
+
+      const appended = await Promise.allSettled([
+        outbox.append([entryOf({ key: "first" })]),
+        outbox.append([entryOf({ key: "second" })]),
+        outbox.append([entryOf({ key: "in time" })]),
+        outbox.append([entryOf({ key: "too late" })], tooLate),
+      ]);
+
+      expect(appended.map(({ status }) => status)).toEqual([
+        "fulfilled",
+        "fulfilled",
+        "fulfilled",
+        "rejected",
+      ]);
+      expect(appended.at(-1)).toMatchObject({ reason: { code: "WRITE_EXPIRED" } });
+      expect((await outbox.unprocessedOf(["in time", "too late"])).has("too late")).toBe(false);
+      expect(await outbox.countUnprocessed()).toBe(3);
       await close();
     });
 

@@ -1,15 +1,16 @@
 import type { mongo } from "mongoose";
 import type { Clock } from "../../../lib/clock.ts";
-import { GroupedLookup } from "../../../lib/grouped-lookup.ts";
+import { GroupedCalls } from "../../../lib/grouped-calls.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
 import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
+import { LockstepError } from "../../../model/lockstep-error.ts";
 import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
-import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
+import { beginLife, earlierLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import { eachBulk, sendBulk, toBulks } from "./bulk.ts";
 import { OUTBOX, outboxOf } from "./collections.ts";
-import { keyBatches, LOOKUPS_AT_ONCE, ROWS_PER_LOOKUP } from "./key-batches.ts";
+import { KEYS_PER_LOOKUP, keyBatches, LOOKUPS_AT_ONCE } from "./key-batches.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import {
   decodeEvent,
@@ -34,6 +35,18 @@ import { msOrNull } from "./shadow-row.ts";
 /** How often a claim looks again where other owners took all that it had found, or none of it could be read. */
 const CLAIM_ROUNDS_MAX = 5;
 
+/**
+ * Appends of single events that are under way at once, and how many one of them carries: under high load every write is
+ * one, and each alone would take a connection for the length of a journaled commit.
+ */
+const APPENDS_AT_ONCE = 2;
+const EVENTS_PER_APPEND = 200;
+
+interface Append {
+  readonly entry: Entry;
+  readonly life: StatementLife;
+}
+
 /** Not processed, readable as far as known, and held by no live lease: all by the server's clock. */
 const CLAIMABLE: mongo.Filter<mongo.Document> = {
   processed: false,
@@ -48,7 +61,8 @@ export class MongoOutbox implements OutboxPort {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
-  readonly #eventsOfOne: GroupedLookup<readonly OutboxEvent[]>;
+  readonly #reads: GroupedCalls<string, ReadonlyMap<string, readonly OutboxEvent[]>>;
+  readonly #appends: GroupedCalls<Append, "appended" | "alone">;
 
   constructor(options: {
     readonly connection: MongoConnection;
@@ -60,10 +74,15 @@ export class MongoOutbox implements OutboxPort {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#log = options.log;
-    this.#eventsOfOne = new GroupedLookup({
-      questionsMax: LOOKUPS_AT_ONCE,
-      keysMax: ROWS_PER_LOOKUP,
-      ask: (keys) => this.#unprocessedOfMany(keys),
+    this.#reads = new GroupedCalls({
+      callsMax: LOOKUPS_AT_ONCE,
+      itemsMax: KEYS_PER_LOOKUP,
+      call: (keys) => this.#unprocessedOfMany(keys),
+    });
+    this.#appends = new GroupedCalls({
+      callsMax: APPENDS_AT_ONCE,
+      itemsMax: EVENTS_PER_APPEND,
+      call: (appends) => this.#appendTogether(appends),
     });
   }
 
@@ -71,16 +90,10 @@ export class MongoOutbox implements OutboxPort {
     entries: readonly Entry[],
     life: StatementLife = beginLife(this.#clock),
   ): Promise<void> {
-    if (entries.length === 0) return;
-    const nowMs = this.#clock.nowMs();
-    const events = entries.map((entry) => encodeEvent(entry, nowMs));
-    await eachBulk(toBulks(events, eventTextBytes), async (documents) => {
-      await this.#connection.callOnce("append events", (database) => {
-        // An insert cannot be conditional, so this is the last look at the time.
-        lifeLeftMs(life, this.#clock);
-        return sendBulk(database, { insert: OUTBOX, documents });
-      });
-    });
+    const [entry] = entries;
+    if (entry === undefined) return;
+    const how = entries.length > 1 ? "alone" : await this.#appends.with({ entry, life });
+    if (how === "alone") await this.#insert(entries, life);
   }
 
   async claim(request: {
@@ -169,7 +182,7 @@ export class MongoOutbox implements OutboxPort {
   ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
     const [key] = keys;
     if (key === undefined || keys.length > 1) return this.#unprocessedOfMany(keys);
-    const events = await this.#eventsOfOne.get(key);
+    const events = (await this.#reads.with(key)).get(key);
     return new Map(events === undefined ? [] : [[key, events]]);
   }
 
@@ -190,6 +203,36 @@ export class MongoOutbox implements OutboxPort {
     return this.#connection.call("count events", (database) =>
       outboxOf(database).countDocuments({ processed: false }),
     );
+  }
+
+  async #insert(entries: readonly Entry[], life: StatementLife): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const events = entries.map((entry) => encodeEvent(entry, nowMs));
+    await eachBulk(toBulks(events, eventTextBytes), async (documents) => {
+      await this.#connection.callOnce("append events", (database) => {
+        // An insert cannot be conditional, so this is the last look at the time.
+        lifeLeftMs(life, this.#clock);
+        return sendBulk(database, { insert: OUTBOX, documents });
+      });
+    });
+  }
+
+  /** "alone": one that is refused or too late speaks for itself only, so each is to be appended again by itself. */
+  async #appendTogether(appends: readonly Append[]): Promise<"appended" | "alone"> {
+    const life = appends.map((append) => append.life).reduce(earlierLife);
+    try {
+      await this.#insert(
+        appends.map(({ entry }) => entry),
+        life,
+      );
+      return "appended";
+    } catch (error) {
+      const isOfOne = ["DOCUMENT_REFUSED", "WRITE_EXPIRED"].includes(
+        LockstepError.codeOf(error) ?? "",
+      );
+      if (isOfOne && appends.length > 1) return "alone";
+      throw error;
+    }
   }
 
   async #unprocessedOfMany(

@@ -1,5 +1,5 @@
 import type { Clock } from "../../../lib/clock.ts";
-import { GroupedLookup } from "../../../lib/grouped-lookup.ts";
+import { GroupedCalls } from "../../../lib/grouped-calls.ts";
 import {
   type Entry,
   newestOfEach,
@@ -11,7 +11,7 @@ import { beginLife, type StatementLife } from "../../statement-life.ts";
 import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { eachBulk } from "./bulk.ts";
 import { leasesOf, shadowOf } from "./collections.ts";
-import { keyBatches, LOOKUPS_AT_ONCE, ROWS_PER_LOOKUP } from "./key-batches.ts";
+import { KEYS_PER_LOOKUP, keyBatches, LOOKUPS_AT_ONCE } from "./key-batches.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
 import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
@@ -29,7 +29,7 @@ export class MongoStore implements StorePort {
   readonly #connection: MongoConnection;
   readonly #clock: Clock;
   readonly #graceMs: number;
-  readonly #rows: GroupedLookup<ShadowEntry>;
+  readonly #reads: GroupedCalls<string, ReadonlyMap<string, ShadowEntry>>;
 
   constructor(options: {
     readonly connection: MongoConnection;
@@ -39,10 +39,10 @@ export class MongoStore implements StorePort {
     this.#connection = options.connection;
     this.#clock = options.clock;
     this.#graceMs = options.graceMs;
-    this.#rows = new GroupedLookup({
-      questionsMax: LOOKUPS_AT_ONCE,
-      keysMax: ROWS_PER_LOOKUP,
-      ask: (keys) => this.getMany(keys),
+    this.#reads = new GroupedCalls({
+      callsMax: LOOKUPS_AT_ONCE,
+      itemsMax: KEYS_PER_LOOKUP,
+      call: (keys) => this.getMany(keys),
     });
   }
 
@@ -55,7 +55,7 @@ export class MongoStore implements StorePort {
   }
 
   async get(key: string): Promise<ShadowEntry | undefined> {
-    if (!(await this.#connection.primaryMayMove())) return this.#rows.get(key);
+    if (!(await this.#connection.primaryMayMove())) return (await this.#reads.with(key)).get(key);
     const row = await this.#connection.call("read a row", (database) =>
       shadowOf(database).findOne(
         { _id: key },
