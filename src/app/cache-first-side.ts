@@ -92,7 +92,6 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
       stats,
       clock,
       random,
-      log,
       syncTimeoutMs,
     }),
     reads: new CacheFirstReadPath({

@@ -1,7 +1,6 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
-import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { type Entry, isDead } from "../model/entry.ts";
 import type { WriteCommand } from "../model/write-command.ts";
@@ -36,7 +35,6 @@ export interface CacheFirstWritePathParts {
   readonly stats: SyncStats;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
   readonly syncTimeoutMs: number;
 }
 
@@ -109,7 +107,7 @@ export class CacheFirstWritePath implements WritePath {
     }
     if (pinned && ack === "cache" && decided.outcome === "written") {
       ledger.acknowledged(entry.key, entry.version);
-      void this.#deliverBehind(entry, route, life);
+      delivery.deliverBehind(entry, route, life);
       return { method: methodOf("journal"), durable: "journal" };
     }
     // Also a repetition: the first call may have ended before the store had anything.
@@ -122,17 +120,6 @@ export class CacheFirstWritePath implements WritePath {
     const { clock, store, syncTimeoutMs } = this.#parts;
     const row = await readWithin(clock, syncTimeoutMs, store.get(key));
     return row !== undefined && row.version >= version;
-  }
-
-  async #deliverBehind(entry: Entry, route: Route, life: StatementLife): Promise<void> {
-    try {
-      await this.#parts.delivery.deliver(entry, true, route, life);
-    } catch (error) {
-      this.#parts.log.warn(
-        { err: error, key: entry.key },
-        "A write that was acknowledged by the cache was overtaken in the store",
-      );
-    }
   }
 
   async #existedInShadow(key: string): Promise<boolean | null> {

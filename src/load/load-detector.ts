@@ -34,6 +34,12 @@ const COUNT_AGE_MS = 1000;
 /** How long a report waits for a fresh count, milliseconds; a store that hangs should not keep whoever asks. */
 const COUNT_LIMIT_MS = 1000;
 
+/** Why a write goes direct under high load: an event costs the store four writes, of which the row comes third. */
+const WHY_NO_EVENT: Readonly<Record<Exclude<Acknowledgement, "durable">, string>> = {
+  cache: "The cache holds the write already, and the caller waits for no more.",
+  shadow: "The caller waits for the shadow, where an event would be later.",
+};
+
 /** Chooses the way of each write by load. The pool is looked at live; events are counted at most once a second. */
 export class LoadDetector {
   readonly #pool: SyncPool;
@@ -91,13 +97,8 @@ export class LoadDetector {
     if (this.#clock.monotonicMs() - this.#countedAtMs > COUNT_AGE_MS) void this.#count();
     const judgement = judgeLoad(this.#inputs(), this.#thresholds());
     const chosen = this.#choose(judgement);
-    // An event costs the store four writes, and the last of them is the one that this caller waits for.
-    const isTooLate = ack === "shadow" && chosen.route === "event" && this.mode !== "event-only";
-    if (!isTooLate) return chosen;
-    return {
-      route: "direct",
-      reason: `The caller waits for the shadow, where an event would be later. ${judgement.reason}`,
-    };
+    if (ack === "durable" || chosen.route === "direct" || this.mode === "event-only") return chosen;
+    return { route: "direct", reason: `${WHY_NO_EVENT[ack]} ${judgement.reason}` };
   }
 
   #choose({ highLoad, reason }: LoadJudgement): RouteChoice {

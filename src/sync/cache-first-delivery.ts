@@ -25,6 +25,9 @@ export interface Delivered {
   readonly durable: "shadow" | "outbox" | "journal";
 }
 
+/** So many full batches may wait for a place before writes that nobody waits for are left to the sweep. */
+const QUEUED_BEHIND_MAX = 2;
+
 interface Appended {
   readonly isLeftBehind: boolean;
 }
@@ -82,9 +85,47 @@ export class CacheFirstDelivery {
     return pinned ? this.#pinned(entry, route, life) : this.#unpinned(entry, route, life);
   }
 
+  /**
+   * The same for a write that the journal holds and that nobody waits for. Where direct batches wait for a place already,
+   * it is left to the sweep, which takes of each key only what is newest by then.
+   */
+  deliverBehind(entry: Entry, route: Route, life: StatementLife): void {
+    const { pool, stats } = this.#parts;
+    if (route === "event") {
+      void this.#concludeBehind(entry, this.#pinnedEvent(entry, life));
+      return;
+    }
+    if (pool.load.queued >= QUEUED_BEHIND_MAX) return;
+    this.#pinnedSync.applyBehind(entry, life, (landed) => {
+      const isUsual =
+        landed.outcome === "done" && !landed.value.isLeftBehind && landed.value.told !== "dropped";
+      if (isUsual) stats.directSync("landed");
+      else void this.#concludeBehind(entry, this.#concludePinned(entry, landed, life));
+    });
+  }
+
+  async #concludeBehind(entry: Entry, delivery: Promise<Delivered>): Promise<void> {
+    try {
+      await delivery;
+    } catch (error) {
+      this.#parts.log.warn(
+        { err: error, key: entry.key },
+        "A write that was acknowledged by the cache was overtaken in the store",
+      );
+    }
+  }
+
   async #pinned(entry: Entry, route: Route, life: StatementLife): Promise<Delivered> {
     if (route === "event") return this.#pinnedEvent(entry, life);
-    const landed = await this.#applyDirect(this.#pinnedSync, entry, life);
+    return this.#concludePinned(entry, await this.#pinnedSync.apply(entry, life), life);
+  }
+
+  async #concludePinned(
+    entry: Entry,
+    landed: Bounded<Landed<AckOutcome>>,
+    life: StatementLife,
+  ): Promise<Delivered> {
+    this.#count(entry, landed);
     // The store answers, only not to this document: as an event it is tried again, counted and parked.
     if (landed.outcome === "failed" && isRefusal(landed.error))
       return this.#pinnedEvent(entry, life);
@@ -118,7 +159,8 @@ export class CacheFirstDelivery {
     const deadlineMs = clock.monotonicMs() + 2 * syncTimeoutMs + CALL_MARGIN_MS;
     let mayHaveLanded = false;
     if (route === "direct") {
-      const landed = await this.#applyDirect(this.#unpinnedSync, entry, life);
+      const landed = await this.#unpinnedSync.apply(entry, life);
+      this.#count(entry, landed);
       if (landed.outcome === "done") {
         if (landed.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
         await this.#settle(entry.key, landed.value.version, deadlineMs);
@@ -151,17 +193,10 @@ export class CacheFirstDelivery {
     );
   }
 
-  async #applyDirect<Told>(
-    sync: DirectSync<Told>,
-    entry: Entry,
-    life: StatementLife,
-  ): Promise<Bounded<Landed<Told>>> {
+  #count({ key }: Entry, landed: Bounded<unknown>): void {
     const { stats, log } = this.#parts;
-    const landed = await sync.apply(entry, life);
     stats.directSync(landed.outcome === "done" ? "landed" : "failed");
-    if (landed.outcome === "failed")
-      log.debug({ err: landed.error, key: entry.key }, "Direct sync failed");
-    return landed;
+    if (landed.outcome === "failed") log.debug({ err: landed.error, key }, "Direct sync failed");
   }
 
   async #append(

@@ -157,7 +157,6 @@ export async function openCacheFirstWorld({
       stats,
       clock,
       random,
-      log,
       syncTimeoutMs,
     }),
     reads: new CacheFirstReadPath({

@@ -45,6 +45,30 @@ describe("ack cache, pinned", () => {
   });
 });
 
+describe("ack cache, pinned, with full batches waiting", () => {
+  it("leaves more to the sweep, which takes the newest of each key", async () => {
+    const { writes, past, pool, sweep, clock } = await openCacheFirstWorld({ concurrency: 1 });
+    const gate = deferred();
+    const others = Array.from({ length: 3 }, () =>
+      pool.run(() => gate.promise, { limitMs: 60_000 }),
+    );
+
+    const first = await writes.write(setOf({ value: "1" }), "direct", "cache");
+    const second = await writes.write(setOf({ value: "2" }), "direct", "cache");
+    gate.resolve();
+    await Promise.all(others);
+    await clock.advance(0);
+    const before = await past.store.get("user:1");
+    await clock.advance(1500);
+    await sweep.run(new AbortController().signal);
+
+    expect(first.durable).toBe("journal");
+    expect(before).toBeUndefined();
+    expect(await past.store.get("user:1")).toMatchObject({ version: second.version });
+    expect(await past.cache.countPending(0)).toBe(0);
+  });
+});
+
 describe("ack cache, unpinned", () => {
   it("waits for the store: a cache that may drop the write cannot acknowledge it", async () => {
     const { writes } = await openCacheFirstWorld({ maxmemoryPolicy: "allkeys-lru" });

@@ -135,18 +135,23 @@ describe("LoadDetector", () => {
     expect(await load.report()).toMatchObject({ highLoad: true, inputs: { unprocessed: 101 } });
   });
 
-  it("sends who waits for the shadow straight there however high the load is, except in event-only mode", async () => {
-    const { load, set, occupy, release } = await openWorld();
-    occupy(10);
+  it.each([
+    ["shadow", /^The caller waits for the shadow.* High load: the pool is at 100 %/],
+    ["cache", /^The cache holds the write.* High load: the pool is at 100 %/],
+  ] as const)(
+    "needs no event for who waits for the %s, except in event-only mode",
+    async (ack, reason) => {
+      const { load, set, occupy, release } = await openWorld();
+      occupy(10);
 
-    const hybrid = load.choose("shadow");
-    set({ mode: "event-only" });
+      const hybrid = load.choose(ack);
+      set({ mode: "event-only" });
 
-    expect(hybrid.route).toBe("direct");
-    expect(hybrid.reason).toMatch(/waits for the shadow.* High load: the pool is at 100 %/);
-    expect(load.choose("shadow").route).toBe("event");
-    await release();
-  });
+      expect(hybrid).toEqual({ route: "direct", reason: expect.stringMatching(reason) });
+      expect(load.choose(ack).route).toBe("event");
+      await release();
+    },
+  );
 
   it("goes by settings that change while it runs, from the next choice on", async () => {
     const { load, set, occupy, release } = await openWorld();

@@ -10,6 +10,7 @@ import { SyncPool } from "../../../src/sync/sync-pool.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
 import { storeDown } from "../../support/builders.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { runThrough } from "../../support/run-through.ts";
 import { deferred } from "../../support/steer.ts";
 
 const WINDOW_MS = 2;
@@ -20,6 +21,7 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
   const bulks: (readonly Entry[])[] = [];
   const told: ReadonlyMap<string, Version>[] = [];
   const late: [string, Version][] = [];
+  const behind: string[] = [];
   const { store } = ports;
   const pool = new SyncPool(clock, concurrency);
   const lives: (StatementLife | undefined)[] = [];
@@ -53,8 +55,10 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
     });
   const sync = {
     apply: (entry: Entry, life = beginLife(clock)) => direct.apply(entry, life),
+    applyBehind: (entry: Entry) =>
+      direct.applyBehind(entry, beginLife(clock), ({ outcome }) => behind.push(outcome)),
   };
-  return { sync, bulks, lives, told, late, clock, pool, past, steered, gate, holdStore };
+  return { sync, bulks, lives, told, late, behind, clock, pool, past, steered, gate, holdStore };
 }
 
 const write = (key: string, no = 1) => entryOf({ key, version: versionNo(no) });
@@ -208,5 +212,126 @@ describe("DirectSync", () => {
       ["a", versionNo(1)],
       ["b", versionNo(1)],
     ]);
+  });
+
+  it("sends a key again only when it has landed, the newest of it, and keeps no other key waiting", async () => {
+    const { sync, bulks, clock, gate, holdStore } = await openWorld({ sizeMax: 100 });
+    holdStore();
+    const writes = [sync.apply(write("hot", 1))];
+    await clock.advance(0);
+    writes.push(...[3, 2].map((no) => sync.apply(write("hot", no))), sync.apply(write("b")));
+    await clock.advance(0);
+    await clock.advance(100);
+    const before = bulks.map(keysOf);
+
+    gate.resolve();
+    const answers = await Promise.all(writes);
+
+    expect(before).toEqual([["hot"], ["b"]]);
+    expect(bulks.map((bulk) => bulk.map(({ key, version }) => [key, version]))).toEqual([
+      [["hot", versionNo(1)]],
+      [["b", versionNo(1)]],
+      [["hot", versionNo(3)]],
+    ]);
+    expect(answers.map((answer) => answer.outcome === "done" && answer.value.version)).toEqual(
+      [1, 3, 3, 1].map((no) => versionNo(no)),
+    );
+  });
+
+  it("holds back a key that another batch has taken along since it came", async () => {
+    const { sync, bulks, clock, steered } = await openWorld({ concurrency: 2, sizeMax: 2 });
+    const gates = new Map(["a", "hot", "c"].map((key) => [key, deferred()]));
+    steered.store.on("applyNewer", async (proceed, [entries]) => {
+      await gates.get((entries as readonly Entry[])[0]?.key ?? "")?.promise;
+      return proceed();
+    });
+    const writes = [sync.apply(write("a"))];
+    await clock.advance(0);
+    // Both batches are full of what came before any of it was under way; the second has to wait for a place.
+    writes.push(sync.apply(write("hot", 1)), sync.apply(write("b")));
+    writes.push(sync.apply(write("hot", 2)), sync.apply(write("c")));
+    await clock.advance(0);
+
+    gates.get("a")?.resolve();
+    await clock.advance(0);
+    const meanwhile = bulks.map(keysOf);
+    for (const gate of gates.values()) gate.resolve();
+    const answers = await runThrough(clock, Promise.all(writes));
+
+    expect(meanwhile).toEqual([["a"], ["hot", "b"], ["c"]]);
+    expect(bulks.map(keysOf)).toEqual([["a"], ["hot", "b"], ["c"], ["hot"]]);
+    expect(answers.every((answer) => answer.outcome === "done")).toBe(true);
+  });
+
+  it("tells whoever is held in its own time, and of its landing later, once", async () => {
+    const { sync, clock, gate, holdStore, late, pool } = await openWorld();
+    holdStore();
+    const first = sync.apply(write("hot", 1));
+    await clock.advance(0);
+    await clock.advance(LIMIT_MS / 2);
+    const told: string[] = [];
+    void sync.apply(write("hot", 2)).then(({ outcome }) => told.push(outcome));
+    await clock.advance(0);
+
+    await clock.advance(LIMIT_MS - 1);
+    const early = [...told];
+    await clock.advance(1);
+    gate.resolve();
+    await pool.idle();
+    await clock.advance(0);
+
+    expect((await first).outcome).toBe("timed_out");
+    expect([early, told]).toEqual([[], ["timed_out"]]);
+    expect(late).toEqual([
+      ["hot", versionNo(1)],
+      ["hot", versionNo(2)],
+    ]);
+  });
+
+  it("lets a held key go on where the write before it failed", async () => {
+    const { sync, clock, steered } = await openWorld();
+    const gate = deferred();
+    steered.store.on("applyNewer", async () => {
+      await gate.promise;
+      throw storeDown();
+    });
+    const first = sync.apply(write("hot", 1));
+    await clock.advance(0);
+    const second = sync.apply(write("hot", 2));
+
+    steered.store.on("applyNewer", undefined);
+    gate.resolve();
+
+    expect([(await first).outcome, (await second).outcome]).toEqual(["failed", "done"]);
+  });
+
+  it("lets a key rest that nobody waits for, until it has or somebody does", async () => {
+    const { sync, bulks, behind, clock, steered } = await openWorld();
+    const gates = [deferred(), deferred()];
+    steered.store.on("applyNewer", async (proceed) => {
+      await gates[bulks.length - 1]?.promise;
+      return proceed();
+    });
+    const hot = (no: number) => sync.applyBehind(write("hot", no));
+    hot(1);
+    await clock.advance(0);
+    hot(2);
+    gates[0]?.resolve();
+    await clock.advance(0);
+    await clock.advance(9);
+    hot(3);
+    const resting = bulks.length;
+    await clock.advance(1);
+    const rested = bulks.length;
+    hot(4);
+    gates[1]?.resolve();
+    await clock.advance(0);
+
+    const awaited = await sync.apply(write("hot", 5));
+
+    expect([resting, rested]).toEqual([1, 2]);
+    expect(awaited.outcome).toBe("done");
+    expect(bulks.map(([entry]) => entry?.version)).toEqual([1, 3, 5].map((no) => versionNo(no)));
+    expect(behind).toEqual(Array(4).fill("done"));
   });
 });
