@@ -61,6 +61,7 @@ async function demonstrate(
   const keys = records.map(({ key }) => key);
   const copyCache = new MemoryCache({
     clock: systemClock,
+    random: systemRandom,
     maxBytes: config.cacheMaxMb * 1024 * 1024,
   });
   const cacheHand = await openCacheHand(config, copyCache);

@@ -151,6 +151,7 @@ async function composeAround(
     looker,
     backlog,
     clock,
+    random,
     staleAfterHours,
   });
   const { policy } = side;

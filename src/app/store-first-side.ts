@@ -19,7 +19,12 @@ export function storeFirstSide({
   const { store, outbox, authority } = opened;
   const { syncTimeoutMs } = config;
   const cache =
-    environment.copyCache ?? new MemoryCache({ maxBytes: config.cacheMaxMb * 1024 * 1024, clock });
+    environment.copyCache ??
+    new MemoryCache({
+      maxBytes: config.cacheMaxMb * 1024 * 1024,
+      clock,
+      random: environment.random,
+    });
   return {
     cache,
     journal: undefined,

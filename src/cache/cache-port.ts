@@ -1,3 +1,4 @@
+import type { Random } from "../lib/random.ts";
 import type { WriterIds } from "../model/entry.ts";
 import type { IdempotencyRecords } from "../model/idempotency.ts";
 import type { Version } from "../model/version.ts";
@@ -15,6 +16,9 @@ export interface CachePort {
 
   /** All that the cache knows of each key, in the order asked; each key is read atomically. */
   observe(keys: readonly string[]): Promise<readonly CacheObservation[]>;
+
+  /** As {@link observe}, without the values, which are neither moved nor hashed: only how long they are. */
+  digests(keys: readonly string[]): Promise<readonly CacheDigest[]>;
 
   /**
    * How long each key's value has to live, in the order asked, milliseconds: null = no end, undefined = no value. The
@@ -34,6 +38,19 @@ export interface CachePort {
     readonly limit: number;
   }): Promise<CachePage>;
 
+  /** Changes when the cursors of earlier scans have come to mean nothing, because the cache is another one or has started anew. */
+  scanId(): Promise<string>;
+
+  /**
+   * Up to `size` different ones of the keys that {@link scan} sees, each of them as likely as any other; all of them where there are no
+   * more. Keys of which only a marker is left may be left out.
+   */
+  sample(request: {
+    readonly prefix?: string;
+    readonly size: number;
+    readonly random: Random;
+  }): Promise<CacheSample>;
+
   /** Keys whose last write the shadow has not had for `olderThanMs`, by the cache's own marks; 0 where the cache keeps none. */
   countPending(olderThanMs: number): Promise<number>;
 
@@ -46,6 +63,19 @@ export interface CachePort {
 export interface CachePage {
   readonly keys: readonly string[];
   readonly cursor: string | undefined;
+}
+
+export interface CacheSample {
+  readonly keys: readonly string[];
+  /** How many keys there were to choose from; an estimate unless `keys` are all of them. */
+  readonly total: number;
+}
+
+/** One key as the cache held it at one instant, without its value. */
+export interface CacheDigest
+  extends Pick<CacheObservation, "key" | "foreignType" | "meta" | "markerSeq" | "nowMs"> {
+  /** Length of the plain value in bytes; undefined = there is none. */
+  readonly valueBytes: number | undefined;
 }
 
 /** One key as the cache held it at one instant. */

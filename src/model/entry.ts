@@ -32,6 +32,20 @@ export interface ShadowEntry extends Entry {
   readonly syncedAtMs: number;
 }
 
+/** What tells of a row without its value: what is compared where values are not to be moved. */
+export interface ShadowDigest {
+  readonly key: string;
+  readonly version: Version;
+  /** As stored; whether the value still matches it can only be told from the value. */
+  readonly hash: string;
+  /** Length of the stored value in UTF-8; null in a tombstone, {@link NOT_TEXT} where another hand has put something else than text. */
+  readonly valueBytes: number | null;
+  readonly expiresAtMs: number | null;
+}
+
+/** The length of what is no text: no text has it. */
+export const NOT_TEXT = -1;
+
 /** A tombstone or an expired value: nothing a reader may see. */
 export function isDead(entry: Pick<Entry, "value" | "expiresAtMs">, nowMs: number): boolean {
   return entry.value === null || isExpired(entry.expiresAtMs, nowMs);

@@ -1,4 +1,4 @@
-import type { Entry, ShadowEntry, SyncMethod } from "../model/entry.ts";
+import type { Entry, ShadowDigest, ShadowEntry, SyncMethod } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { StatementLife } from "./statement-life.ts";
 
@@ -26,6 +26,12 @@ export interface StorePort {
   /** The rows of many keys; keys without a row are left out. As fresh as {@link get} on one server; on replica sets the primary's view. */
   getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>>;
 
+  /** As {@link getMany}, without the values, which are neither moved nor hashed. */
+  getDigests(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowDigest>>;
+
+  /** Those of the keys that have a row, a dead one too. */
+  existing(keys: readonly string[]): Promise<ReadonlySet<string>>;
+
   /**
    * Writes each entry whose version is newer than the row's (or that has no row yet) and leaves the other rows
    * untouched. An entry without idempotency records leaves those of its row. Resolves when all of it is durable (majority and journaled; flushed to disk), with the version each
@@ -45,13 +51,19 @@ export interface StorePort {
    */
   scan(page: ScanPage): Promise<readonly ShadowEntry[]>;
 
+  /** As {@link scan}, without the values. */
+  scanDigests(page: ScanPage): Promise<readonly ShadowDigest[]>;
+
+  /** The key of one row, in the order of {@link scan}: that which comes after `afterKey` and `skip` others; undefined past the end. */
+  keyAfter(place: KeyPlace): Promise<string | undefined>;
+
   /** Live rows not written since `beforeMs`: how many, and the first `limit` keys of them, oldest first. */
   staleEntries(
     query: StaleQuery,
   ): Promise<{ readonly count: number; readonly keys: readonly string[] }>;
 
-  /** Rows in all, dead ones too; an estimate is fine. */
-  countRows(): Promise<number>;
+  /** Rows in all, or with a prefix those whose keys begin with it, dead ones too; an estimate is fine. */
+  countRows(prefix?: string): Promise<number>;
 
   /**
    * Takes or renews the named lease for `owner`: true if nobody else holds it now. Lets one of several processes do
@@ -68,6 +80,12 @@ export interface ScanPage {
   /** Only keys that begin with this text, compared byte by byte; never a pattern. */
   readonly prefix?: string;
   readonly limit: number;
+}
+
+export interface KeyPlace {
+  readonly afterKey?: string;
+  readonly prefix?: string;
+  readonly skip: number;
 }
 
 export interface StaleQuery {

@@ -1,46 +1,78 @@
 import type { CachePort } from "../cache/cache-port.ts";
-import { BatchSizer } from "../lib/batch-sizer.ts";
+import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Random } from "../lib/random.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Backlog } from "../sync/backlog.ts";
-import { CLASSES, type CopyClass, isIssue } from "./classify.ts";
-import type { Inspection, Looker } from "./looker.ts";
-
-/** At most this many keys are named in each list of a report. */
-export const NAMED_KEYS_MAX = 100;
-
-const PAGE_SIZE = 200;
-
-/** What one page may hold of values on both sides, as far as its size can be foreseen. */
-const PAGE_BYTES_MAX = 8_000_000;
+import { type CopyClass, isIssue } from "./classify.ts";
+import { drawSample } from "./draw-sample.ts";
+import { passOver } from "./full-pass.ts";
+import {
+  type Compared,
+  type Found,
+  type Inspection,
+  type Looker,
+  withoutContents,
+} from "./looker.ts";
+import { decodePass, encodePass, type PassPlace, type PassState } from "./pass-cursor.ts";
+import { judgeSample, type SampleFigures } from "./sample-figures.ts";
+import { NAMED_KEYS_MAX, Tally } from "./tally.ts";
 
 /** So many suspects are held back before they are confirmed: few enough to look at again in one go. */
 const SUSPECTS_MAX = 200;
 
+/** Sees a drift of 0.3 %. */
+const SAMPLE_SIZE = 1000;
+
+/** Keys of a sample that are looked at together: few, as their values may be as large as values can be. */
+const SAMPLE_TOGETHER = 50;
+
+export interface VerifyRequest {
+  /** full (where nothing is said): every key. sample: some that chance picks. */
+  readonly mode?: "full" | "sample" | undefined;
+  readonly prefix?: string | undefined;
+  /** How many keys a sample has. */
+  readonly sampleSize?: number | undefined;
+  /** Of a full pass: stop after about so many keys, and tell where to go on. */
+  readonly limit?: number | undefined;
+  /** Where an earlier call has stopped; prefix and what is compared go with it. */
+  readonly cursor?: string | undefined;
+  readonly compared?: Compared | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears how many keys have been checked, and about how many there are. */
+  readonly progress?: (done: number, total: number) => void;
+  /** Hears of keys whose class is an issue, contents left out, some at a time. */
+  readonly onIssues?: ((found: readonly Inspection[]) => void) | undefined;
+}
+
 export interface SyncReport {
+  readonly mode: "full" | "sample";
+  readonly compared: Compared;
   readonly unprocessedOutboxEvents: number;
   readonly keysChecked: number;
   readonly counts: Readonly<Record<CopyClass, number>>;
   /** Keys of the issue classes, as far as they fit. */
-  readonly mismatches: readonly { readonly key: string; readonly copyClass: CopyClass }[];
+  readonly mismatches: readonly Found[];
   readonly truncated: boolean;
+  /** Of this call and those before it that it goes on with. */
+  readonly pass: {
+    readonly keysChecked: number;
+    readonly issues: number;
+    /** Whether every key was checked. */
+    readonly complete: boolean;
+    /** Where to go on; null at the end, and for a sample. */
+    readonly cursor: string | null;
+  };
+  readonly sample: SampleFigures | null;
   readonly stale: {
     readonly keys: readonly string[];
     readonly count: number;
     readonly thresholdHours: number;
   };
+  /** No issue in the pass so far. */
   readonly healthy: boolean;
   readonly tookMs: number;
-}
-
-export interface VerifyRequest {
-  readonly prefix?: string;
-  readonly signal?: AbortSignal;
-  /** Hears how many keys have been checked, and about how many there are. */
-  readonly progress?: (done: number, total: number) => void;
-  /** Hears of keys whose class is an issue, contents left out, some at a time. */
-  readonly onIssues?: (found: readonly Inspection[]) => void;
 }
 
 export interface CacheVerifierParts {
@@ -49,13 +81,16 @@ export interface CacheVerifierParts {
   readonly looker: Looker;
   readonly backlog: Backlog;
   readonly clock: Clock;
+  readonly random: Random;
   readonly staleAfterHours: number;
 }
 
-/**
- * Checks every key: first all that the store has, page by page in key order, then what only the cache has. Keeps a
- * page and the suspects in memory, so its need does not grow with the number of keys.
- */
+type Checked = Pick<SyncReport, "pass" | "sample"> & {
+  readonly prefix: string;
+  readonly compared: Compared;
+};
+
+/** Compares many keys and changes nothing. What it keeps in memory does not grow with the number of keys. */
 export class CacheVerifier {
   readonly #parts: CacheVerifierParts;
 
@@ -63,148 +98,186 @@ export class CacheVerifier {
     this.#parts = parts;
   }
 
-  /** Errors: CACHE_UNAVAILABLE, STORE_UNAVAILABLE, ABORTED. */
+  /** Errors: INPUT_INVALID (also a cursor that is not of this store's), CACHE_UNAVAILABLE, STORE_UNAVAILABLE, ABORTED. */
   async verify(request: VerifyRequest = {}): Promise<SyncReport> {
-    const { prefix, signal, progress, onIssues } = request;
     const { clock, store, backlog, staleAfterHours } = this.#parts;
+    checkTogether(request);
     const startedMs = clock.monotonicMs();
     const tally = new Tally();
-    const total = await store.countRows();
-    for await (const inspections of this.#inspections(prefix)) {
-      if (signal?.aborted === true)
-        throw new LockstepError("ABORTED", "The verification was cancelled.");
-      tally.add(inspections);
-      const issues = inspections.filter(({ verdict }) => isIssue(verdict.copyClass));
-      if (issues.length > 0) onIssues?.(issues);
-      progress?.(tally.keysChecked, Math.max(total, tally.keysChecked));
-    }
+    const mode = request.mode ?? "full";
+    const { prefix, compared, pass, sample } =
+      mode === "full" ? await this.#pass(request, tally) : await this.#sample(request, tally);
     const stale = await store.staleEntries({
       beforeMs: clock.nowMs() - staleAfterHours * 3_600_000,
       limit: NAMED_KEYS_MAX,
-      ...(prefix === undefined ? {} : { prefix }),
+      prefix,
     });
     const { unprocessed } = await backlog.count();
     return {
+      mode,
+      compared,
       unprocessedOutboxEvents: unprocessed,
       keysChecked: tally.keysChecked,
       counts: tally.counts,
       mismatches: tally.mismatches,
       truncated: tally.issues > tally.mismatches.length,
+      pass,
+      sample,
       stale: { ...stale, thresholdHours: staleAfterHours },
-      healthy: tally.issues === 0,
+      healthy: pass.issues === 0,
       tookMs: clock.monotonicMs() - startedMs,
     };
   }
 
-  /** All inspections, page by page; suspects are held back and confirmed together, since confirming may have to wait. */
-  async *#inspections(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {
-    const { looker } = this.#parts;
-    let suspects: Inspection[] = [];
-    for await (const page of this.#pages(prefix)) {
-      yield page.filter(({ verdict }) => !isIssue(verdict.copyClass));
-      const found = page.filter(({ verdict }) => isIssue(verdict.copyClass));
-      suspects.push(...found.map(withoutContents));
-      if (suspects.length < SUSPECTS_MAX) continue;
-      yield await looker.confirm(suspects);
-      suspects = [];
-    }
-    yield await looker.confirm(suspects);
-  }
-
-  async *#pages(prefix: string | undefined): AsyncGenerator<readonly Inspection[]> {
-    const { looker } = this.#parts;
-    const sizer = new BatchSizer({ itemsMax: PAGE_SIZE, bytesMax: PAGE_BYTES_MAX });
-    const inspect = async (keys: readonly string[]) => {
-      const inspections = await looker.inspectMany(keys);
-      sizer.saw(keys.length, bytesOf(inspections));
-      return inspections;
+  async #pass(request: VerifyRequest, tally: Tally): Promise<Checked> {
+    const { store, looker } = this.#parts;
+    const begun = await this.#begin(request);
+    const { prefix, compared } = begun;
+    const left = Math.max(0, (await store.countRows(prefix)) - begun.inStore.keys);
+    const total = Math.min(left, request.limit ?? left);
+    const sums = { store: { ...begun.inStore }, cache: { ...begun.inCache } };
+    const add = (found: readonly Found[], side: Side) => {
+      const issuesBefore = tally.issues;
+      tally.add(found);
+      const { keys, issues } = sums[side];
+      sums[side] = {
+        keys: keys + found.length,
+        issues: issues + tally.issues - issuesBefore,
+      };
+      request.progress?.(tally.keysChecked, Math.max(total, tally.keysChecked));
     };
-    for await (const keys of this.#storedKeys(prefix, sizer)) yield await inspect(keys);
-    for await (const keys of this.#cachedKeys(prefix)) {
-      for (let start = 0, end = 0; start < keys.length; start = end) {
-        end = start + sizer.items;
-        const inspections = await inspect(keys.slice(start, end));
-        // What has a row was checked in the first sweep, or was written since.
-        yield inspections.filter(({ look }) => look.shadow === undefined);
-      }
+    const suspects = new Suspects({ looker, tell: add, onIssues: request.onIssues });
+    let place: PassPlace | undefined = begun.place;
+    for await (const page of passOver(this.#parts, {
+      prefix,
+      compared,
+      from: begun.place,
+      limit: request.limit,
+    })) {
+      stopIfAborted(request.signal);
+      if (page.again) sums.cache = { keys: 0, issues: 0 };
+      add(page.sweep.settled, page.side);
+      await suspects.hold(page.sweep.suspects, page.side);
+      place = page.next;
     }
+    await suspects.confirm();
+    const state = { ...begun, inStore: sums.store, inCache: sums.cache };
+    return {
+      prefix,
+      compared,
+      sample: null,
+      pass: {
+        keysChecked: sums.store.keys + sums.cache.keys,
+        issues: sums.store.issues + sums.cache.issues,
+        complete: place === undefined,
+        cursor: place === undefined ? null : encodePass({ ...state, place }),
+      },
+    };
   }
 
-  async *#storedKeys(
-    prefix: string | undefined,
-    sizer: BatchSizer,
-  ): AsyncGenerator<readonly string[]> {
-    const bounds = prefix === undefined ? {} : { prefix };
-    let after: string | undefined;
-    for (;;) {
-      const limit = sizer.items;
-      const rows = await this.#parts.store.scan({
-        ...bounds,
-        limit,
-        ...(after === undefined ? {} : { afterKey: after }),
-      });
-      if (rows.length > 0) yield rows.map((row) => row.key);
-      after = rows.at(-1)?.key;
-      if (rows.length < limit) return;
+  async #begin({ cursor, prefix, compared }: VerifyRequest): Promise<PassState> {
+    const storeId = await this.#parts.store.storeId();
+    if (cursor === undefined) {
+      return {
+        storeId,
+        prefix: prefix ?? "",
+        compared: compared ?? "contents",
+        place: { side: "store", after: null },
+        inStore: { keys: 0, issues: 0 },
+        inCache: { keys: 0, issues: 0 },
+      };
     }
+    const state = decodePass(cursor);
+    if (state.storeId !== storeId)
+      throw new LockstepError("INPUT_INVALID", "The cursor is of a pass over another store.");
+    if (
+      (prefix ?? state.prefix) !== state.prefix ||
+      (compared ?? state.compared) !== state.compared
+    )
+      throw new LockstepError(
+        "INPUT_INVALID",
+        "The cursor is of a pass with another prefix, or one that compares something else; leave both out to go on with it.",
+      );
+    return state;
   }
 
-  async *#cachedKeys(prefix: string | undefined): AsyncGenerator<readonly string[]> {
-    const bounds = prefix === undefined ? {} : { prefix };
-    let cursor: string | undefined;
-    do {
-      const page = await this.#parts.cache.scan({
-        ...bounds,
-        limit: PAGE_SIZE,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      if (page.keys.length > 0) yield [...new Set(page.keys)];
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+  async #sample(request: VerifyRequest, tally: Tally): Promise<Checked> {
+    const { looker } = this.#parts;
+    const { prefix = "", compared = "contents", sampleSize = SAMPLE_SIZE, signal } = request;
+    const drawn = await drawSample(this.#parts, { prefix, size: sampleSize, signal });
+    const add = (found: readonly Found[]) => {
+      tally.add(found);
+      request.progress?.(tally.keysChecked, drawn.keys.length);
+    };
+    const suspects = new Suspects({ looker, tell: add, onIssues: request.onIssues });
+    for (const keys of chunksOf(drawn.keys, SAMPLE_TOGETHER)) {
+      stopIfAborted(signal);
+      const sweep = await looker.sweepKeys(keys, compared);
+      add(sweep.settled);
+      await suspects.hold(sweep.suspects, "store");
+    }
+    await suspects.confirm();
+    const { keysChecked, issues } = tally;
+    return {
+      prefix,
+      compared,
+      pass: { keysChecked, issues, complete: drawn.isAll, cursor: null },
+      sample: judgeSample({ ...drawn, checked: keysChecked, issues }),
+    };
   }
 }
 
-/** What a report needs of a suspect: a page of large values must not stay in memory until all is confirmed. */
-function withoutContents({ look, verdict }: Inspection): Inspection {
-  const { cache, shadow } = look;
-  const value = cache.value === undefined ? undefined : { ...cache.value, text: "" };
-  return {
-    verdict,
-    look: {
-      ...look,
-      events: [],
-      cache: { ...cache, value },
-      shadow: shadow && { ...shadow, value: "" },
-    },
-  };
+type Side = PassPlace["side"];
+
+interface SuspectsParts {
+  readonly looker: Looker;
+  readonly tell: (found: readonly Found[], side: Side) => void;
+  readonly onIssues: VerifyRequest["onIssues"];
 }
 
-function bytesOf(inspections: readonly Inspection[]): number {
-  return inspections.reduce(
-    (bytes, { look }) =>
-      bytes + (look.cache.value?.text.length ?? 0) + (look.shadow?.value?.length ?? 0),
-    0,
-  );
-}
+/** Suspects are held back and confirmed together, since confirming may have to wait. */
+class Suspects {
+  readonly #parts: SuspectsParts;
+  readonly #held: { readonly inspection: Inspection; readonly side: Side }[] = [];
 
-class Tally {
-  readonly counts = Object.fromEntries(Object.keys(CLASSES).map((name) => [name, 0])) as Record<
-    CopyClass,
-    number
-  >;
-  readonly mismatches: { key: string; copyClass: CopyClass }[] = [];
-  keysChecked = 0;
-  issues = 0;
+  constructor(parts: SuspectsParts) {
+    this.#parts = parts;
+  }
 
-  add(inspections: readonly Inspection[]): void {
-    for (const { look, verdict } of inspections) {
-      this.keysChecked += 1;
-      this.counts[verdict.copyClass] += 1;
-      if (!isIssue(verdict.copyClass)) continue;
-      this.issues += 1;
-      if (this.mismatches.length < NAMED_KEYS_MAX) {
-        this.mismatches.push({ key: look.cache.key, copyClass: verdict.copyClass });
-      }
+  async hold(inspections: readonly Inspection[], side: Side): Promise<void> {
+    for (const inspection of inspections) this.#held.push({ inspection, side });
+    if (this.#held.length >= SUSPECTS_MAX) await this.confirm();
+  }
+
+  async confirm(): Promise<void> {
+    const held = this.#held.splice(0);
+    if (held.length === 0) return;
+    const { looker, tell, onIssues } = this.#parts;
+    const confirmed = await looker.confirm(held.map(({ inspection }) => inspection));
+    const issues = confirmed.filter(({ verdict }) => isIssue(verdict.copyClass));
+    if (issues.length > 0) onIssues?.(issues.map(withoutContents));
+    for (const side of ["store", "cache"] as const) {
+      const found = confirmed.filter((_, i) => held[i]?.side === side).map(foundBy);
+      if (found.length > 0) tell(found, side);
     }
   }
+}
+
+function foundBy({ look, verdict }: Inspection): Found {
+  return { key: look.cache.key, copyClass: verdict.copyClass };
+}
+
+function checkTogether({ mode, sampleSize, limit, cursor }: VerifyRequest): void {
+  if (mode === "sample" && (limit !== undefined || cursor !== undefined))
+    throw new LockstepError(
+      "INPUT_INVALID",
+      "limit and cursor are of a full pass, not of a sample.",
+    );
+  if (mode !== "sample" && sampleSize !== undefined)
+    throw new LockstepError("INPUT_INVALID", "sampleSize belongs to mode sample.");
+}
+
+function stopIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new LockstepError("ABORTED", "The verification was cancelled.");
 }

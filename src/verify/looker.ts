@@ -1,12 +1,19 @@
 import type { CacheObservation, CachePort } from "../cache/cache-port.ts";
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { ShadowEntry } from "../model/entry.ts";
+import type { ShadowDigest, ShadowEntry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
 import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
-import { classify, isIssue, type Look, type Verdict } from "./classify.ts";
+import {
+  type CopyClass,
+  classify,
+  classifyDigests,
+  isIssue,
+  type Look,
+  type Verdict,
+} from "./classify.ts";
 
 export interface Inspection {
   readonly look: Look;
@@ -24,8 +31,28 @@ export interface LookerParts {
   /** Where the cache holds no markers and may drop anything: how long to wait before a third look, milliseconds; 0 = no third look. */
   readonly thirdLookAfterMs: () => number;
   /** Store first: whether a copy may be judged at all, given the row that stands beside it. */
-  readonly isCurrentCopy: (key: string, row: ShadowEntry | undefined) => boolean;
+  readonly isCurrentCopy: (key: string, row: Pick<ShadowEntry, "version"> | undefined) => boolean;
 }
+
+/** Whether the values themselves are compared, or only what stands beside them: see {@link classifyDigests}. */
+export type Compared = "contents" | "digests";
+
+export interface Found {
+  readonly key: string;
+  readonly copyClass: CopyClass;
+}
+
+/** What a look at many keys has come to. */
+export interface Sweep {
+  /** Those that are no issue. */
+  readonly settled: readonly Found[];
+  /** Those that are, without their values; they still want {@link Looker.confirm}. */
+  readonly suspects: readonly Inspection[];
+  /** About how much of values was read. */
+  readonly bytes: number;
+}
+
+const NOTHING: Sweep = { settled: [], suspects: [], bytes: 0 };
 
 /** So many keys are looked at closely at once: each look may hold two values of the largest size. */
 const LOOKS_AT_ONCE = 16;
@@ -43,65 +70,161 @@ export class Looker {
     this.#parts = parts;
   }
 
-  /** Inspects many keys; suspects are looked at again one by one, with the store's freshest reads. An issue still wants {@link confirm}. */
-  async inspectMany(keys: readonly string[]): Promise<readonly Inspection[]> {
-    const first = await this.#lookMany(keys);
-    return Promise.all(
-      first.map(async (look) => {
-        const verdict = this.#classify(look);
-        return isIssue(verdict.copyClass)
-          ? this.#inspectClosely(look.cache.key)
-          : { look, verdict };
-      }),
+  /**
+   * Looks at the keys of these rows, which were read a moment ago. A row that is older than the look at the cache can only
+   * make a suspect of a key that is in step, never the other way round: it may have been written in between, and then
+   * differs from what the cache shows; drift that was there before shows in whatever order the two are read.
+   */
+  async sweepRows(rows: readonly ShadowEntry[]): Promise<Sweep> {
+    return this.#sweep(
+      rows.map((row) => row.key),
+      async () => new Map(rows.map((row) => [row.key, row])),
     );
+  }
+
+  /** The same without looking at a value, except of those that seem to be issues. */
+  async sweepDigests(rows: readonly ShadowDigest[]): Promise<Sweep> {
+    return this.#sweepDigests(
+      rows.map((row) => row.key),
+      async () => new Map(rows.map((row) => [row.key, row])),
+    );
+  }
+
+  /** Looks at these keys, the cache first. */
+  async sweepKeys(keys: readonly string[], compared: Compared): Promise<Sweep> {
+    const { store } = this.#parts;
+    return compared === "contents"
+      ? this.#sweep(keys, () => store.getMany(keys))
+      : this.#sweepDigests(keys, () => store.getDigests(keys));
   }
 
   /** `life` is that of a statement which carries what was seen. */
   async inspect(key: string): Promise<Inspection & { readonly life: StatementLife }> {
     const life = beginLife(this.#parts.clock);
-    const [inspection] = await this.confirm([await this.#inspectClosely(key)]);
+    const [inspection] = await this.confirm(await this.#inspectClosely([key]));
     return { ...(inspection as Inspection), life };
   }
 
   /** As {@link inspect}, and an issue still wants {@link confirm}: for whoever has a look of earlier to compare it with. */
   async inspectAgain(key: string): Promise<Inspection & { readonly life: StatementLife }> {
     const life = beginLife(this.#parts.clock);
-    return { ...(await this.#inspectClosely(key)), life };
+    const [inspection] = (await this.#inspectClosely([key])) as [Inspection];
+    return { ...inspection, life };
   }
 
-  async #lookMany(keys: readonly string[]): Promise<readonly Look[]> {
-    const { cache, outbox, store } = this.#parts;
+  async #sweep(
+    keys: readonly string[],
+    readRows: () => Promise<ReadonlyMap<string, ShadowEntry>>,
+  ): Promise<Sweep> {
+    const { cache, outbox } = this.#parts;
+    if (keys.length === 0) return NOTHING;
     const seen = await cache.observe(keys);
     const events = await outbox.unprocessedOf(keys);
-    const rows = await store.getMany(keys);
-    return Promise.all(
-      seen.map(async (observation) => {
-        const { key } = observation;
-        const proven = await this.#provesRemoval(observation);
-        return this.#look(observation, events.get(key) ?? [], rows.get(key), proven);
-      }),
-    );
+    const rows = await readRows();
+    const settled: Found[] = [];
+    const suspects: string[] = [];
+    let bytes = 0;
+    for (const observation of seen) {
+      const { key, value } = observation;
+      const row = rows.get(key);
+      bytes += (value?.text.length ?? 0) + (row?.value?.length ?? 0);
+      const proven = await this.#provesRemoval(observation);
+      const { copyClass } = this.#classify(
+        this.#look(observation, events.get(key) ?? [], row, proven),
+      );
+      if (isIssue(copyClass)) suspects.push(key);
+      else settled.push({ key, copyClass });
+    }
+    return this.#withSuspects(settled, suspects, bytes);
   }
 
-  async #provesRemoval({ key, meta, value }: CacheObservation): Promise<boolean> {
+  async #sweepDigests(
+    keys: readonly string[],
+    readRows: () => Promise<ReadonlyMap<string, ShadowDigest>>,
+  ): Promise<Sweep> {
+    const { cache, outbox, isCurrentCopy, syncObjectiveMs } = this.#parts;
+    if (keys.length === 0) return NOTHING;
+    const seen = await cache.digests(keys);
+    const events = await outbox.unprocessedOf(keys);
+    const rows = await readRows();
+    const settled: Found[] = [];
+    const suspects: string[] = [];
+    for (const digest of seen) {
+      const { key, meta, valueBytes } = digest;
+      const shadow = rows.get(key);
+      const removalProven = await this.#provesRemoval({ key, meta, value: valueBytes });
+      const { copyClass } = classifyDigests(
+        {
+          cache: isCurrentCopy(key, shadow)
+            ? digest
+            : { ...digest, valueBytes: undefined, meta: undefined },
+          events: stillOf(events.get(key) ?? [], shadow),
+          shadow,
+          removalProven,
+        },
+        syncObjectiveMs,
+      );
+      if (isIssue(copyClass)) suspects.push(key);
+      else settled.push({ key, copyClass });
+    }
+    return this.#withSuspects(settled, suspects, 0);
+  }
+
+  /** Looks at suspects again with the store's freshest reads, a few at a time. */
+  async #withSuspects(
+    settled: Found[],
+    suspects: readonly string[],
+    bytes: number,
+  ): Promise<Sweep> {
+    const issues: Inspection[] = [];
+    for (const some of chunksOf(suspects, LOOKS_AT_ONCE)) {
+      for (const inspection of await this.#inspectClosely(some)) {
+        const { copyClass } = inspection.verdict;
+        if (isIssue(copyClass)) issues.push(withoutContents(inspection));
+        else settled.push({ key: inspection.look.cache.key, copyClass });
+      }
+    }
+    return { settled, suspects: issues, bytes };
+  }
+
+  async #provesRemoval({
+    key,
+    meta,
+    value,
+  }: Pick<CacheObservation, "key" | "meta"> & { readonly value: unknown }): Promise<boolean> {
     if (meta === undefined || meta.tombstone || value !== undefined) return false;
     return this.#parts.provesRemoval(key, meta.version);
   }
 
-  async #inspectClosely(key: string): Promise<Inspection> {
+  async #inspectClosely(keys: readonly string[]): Promise<readonly Inspection[]> {
     const { cache, outbox, store } = this.#parts;
-    const [seen] = (await cache.observe([key])) as [CacheObservation];
-    const events = (await outbox.unprocessedOf([key])).get(key) ?? [];
-    const row = await store.get(key);
-    const look = this.#look(seen, events, row, await this.#provesRemoval(seen));
-    const verdict = this.#classify(look);
-    if (!isIssue(verdict.copyClass)) return { look, verdict };
+    const seen = await cache.observe(keys);
+    const events = await outbox.unprocessedOf(keys);
+    const rows = await Promise.all(keys.map((key) => store.get(key)));
+    const first = await Promise.all(
+      seen.map(async (observation, i) => {
+        const proven = await this.#provesRemoval(observation);
+        const look = this.#look(observation, events.get(observation.key) ?? [], rows[i], proven);
+        return { look, verdict: this.#classify(look) };
+      }),
+    );
+    const suspects = keys.filter((_, i) => isIssue((first[i] as Inspection).verdict.copyClass));
+    if (suspects.length === 0) return first;
 
-    const eventsAgain = (await outbox.unprocessedOf([key])).get(key) ?? [];
-    const [seenAgain] = (await cache.observe([key])) as [CacheObservation];
-    if (hasNewEvent(events, eventsAgain) || hasChanged(seen, seenAgain))
-      return { look, verdict: inMotion };
-    return { look, verdict };
+    const eventsAgain = await outbox.unprocessedOf(suspects);
+    const seenAgain = new Map(
+      (await cache.observe(suspects)).map((observation) => [observation.key, observation]),
+    );
+    return first.map((inspection, i) => {
+      const before = seen[i] as CacheObservation;
+      const { key } = before;
+      const after = seenAgain.get(key);
+      if (after === undefined) return inspection;
+      const newEvent = hasNewEvent(events.get(key) ?? [], eventsAgain.get(key) ?? []);
+      return newEvent || hasChanged(before, after)
+        ? { ...inspection, verdict: inMotion }
+        : inspection;
+    });
   }
 
   /**
@@ -122,7 +245,7 @@ export class Looker {
 
   async #lookAgain(before: Inspection): Promise<Inspection> {
     if (!isIssue(before.verdict.copyClass)) return before;
-    const after = await this.#inspectClosely(before.look.cache.key);
+    const [after] = (await this.#inspectClosely([before.look.cache.key])) as [Inspection];
     const same =
       after.verdict.copyClass === before.verdict.copyClass &&
       !hasChanged(before.look.cache, after.look.cache);
@@ -154,11 +277,26 @@ const inMotion: Verdict = {
 /** A parked event that a newer write has overtaken stands for nothing any more; others are processed in a moment. */
 function stillOf(
   events: readonly OutboxEvent[],
-  shadow: ShadowEntry | undefined,
+  shadow: Pick<ShadowEntry, "version"> | undefined,
 ): readonly OutboxEvent[] {
   return events.filter(
     (event) => event.dead !== true || shadow === undefined || event.entry.version > shadow.version,
   );
+}
+
+/** What is kept of a suspect until it is confirmed: a page of large values must not stay in memory that long. */
+export function withoutContents({ look, verdict }: Inspection): Inspection {
+  const { cache, shadow } = look;
+  const value = cache.value === undefined ? undefined : { ...cache.value, text: "" };
+  return {
+    verdict,
+    look: {
+      ...look,
+      events: [],
+      cache: { ...cache, value },
+      shadow: shadow && { ...shadow, value: "" },
+    },
+  };
 }
 
 function withoutCopy(seen: CacheObservation): CacheObservation {

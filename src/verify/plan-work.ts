@@ -2,10 +2,10 @@ import type { Clock } from "../lib/clock.ts";
 import { versionUnder } from "../model/idempotency.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
-import { NAMED_KEYS_MAX } from "./cache-verifier.ts";
 import type { Look } from "./classify.ts";
 import { finishItem, type ItemWork } from "./finish-item.ts";
 import type { ItemState, KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
+import { NAMED_KEYS_MAX } from "./tally.ts";
 
 /** So many keys are worked on at once: each may hold three values of the largest size. */
 const ITEMS_AT_ONCE = 16;

@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import { contentHash } from "../model/content-hash.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
-import { type CacheVerifier, NAMED_KEYS_MAX } from "./cache-verifier.ts";
+import type { CacheVerifier } from "./cache-verifier.ts";
 import type { CopyClass } from "./classify.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { hasChanged, type Inspection, type Looker } from "./looker.ts";
@@ -14,6 +14,7 @@ import {
   type RepairAction,
   type RepairStrategy,
 } from "./plan-repair.ts";
+import { NAMED_KEYS_MAX } from "./tally.ts";
 
 /** One plan repairs at most this many keys; what is left is for the next one. */
 export const PLAN_ITEMS_MAX = 1000;

@@ -4,6 +4,7 @@ import { contentHash, shortHash } from "../../src/model/content-hash.ts";
 import { type Entry, isExpired } from "../../src/model/entry.ts";
 import { seqOf } from "../../src/model/version.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { closedAfterEach } from "./closed-after-each.ts";
 import { deleteOf, setOf } from "./commands.ts";
 import { inByteOrder, ODD_KEYS, ODD_VALUES } from "./entries.ts";
@@ -177,6 +178,96 @@ export function describeCacheContract(
         const deadlineMs = meta?.expiresAtMs ?? null;
         expect(value === undefined || isExpired(deadlineMs, nowMs)).toBe(true);
       });
+    });
+
+    describe("digests", () => {
+      it("say of each key what observe does, with the length of the value in its place, in the order asked", async () => {
+        const { cache, write, synced, changeOutside } = await open();
+        await synced(await write(setOf({ key: "live", value: "é" })));
+        await write(setOf({ key: "empty", value: "", ttlMs: MINUTE_MS, sessionId: "session" }));
+        await write(deleteOf({ key: "deleted" }));
+        await write(setOf({ key: "changed", value: "one" }));
+        await changeOutside("changed", "three");
+        const keys = ["changed", "nothing", "live", "deleted", "empty", "live"];
+
+        const digests = await cache.digests(keys);
+
+        const lengths = [5, undefined, 2, undefined, 0, 2];
+        const seen = await cache.observe(keys);
+        expect(digests).toEqual(
+          seen.map(({ key, foreignType, meta, markerSeq }, i) => ({
+            key,
+            foreignType,
+            meta,
+            markerSeq,
+            valueBytes: lengths[i],
+            nowMs: digests[i]?.nowMs,
+          })),
+        );
+        expect(await cache.digests([])).toEqual([]);
+      });
+    });
+
+    describe("sample", () => {
+      it("gives all keys where there are no more than wanted, deleted ones too, each once", async () => {
+        const { cache, write } = await open();
+        const keys = Array.from({ length: 30 }, (_, at) => `user:${at}`);
+        for (const key of keys) await write(setOf({ key }));
+        await write(deleteOf({ key: "deleted" }));
+
+        const sample = await cache.sample({ size: 31, random: new SeededRandom(1) });
+
+        expect(inByteOrder(sample.keys)).toEqual(inByteOrder([...keys, "deleted"]));
+        expect(sample.total).toBe(31);
+      });
+
+      it("gives as many as wanted, other ones each time, and tells how many there are", async () => {
+        const { cache, write } = await open();
+        const keys = Array.from({ length: 60 }, (_, at) => `user:${at}`);
+        for (const key of keys) await write(setOf({ key }));
+        const random = new SeededRandom(2);
+
+        const samples = [];
+        for (let round = 0; round < 12; round += 1) {
+          samples.push(await cache.sample({ size: 20, random }));
+        }
+
+        for (const sample of samples) {
+          expect(new Set(sample.keys).size).toBe(20);
+          expect(sample.total).toBe(60);
+        }
+        const met = new Set(samples.flatMap((sample) => sample.keys));
+        expect(keys.filter((key) => met.has(key)).length).toBe(met.size);
+        expect(met.size).toBeGreaterThan(40);
+      });
+
+      it("keeps to the prefix, taken literally", async () => {
+        const { cache, write } = await open();
+        for (const key of ["a*:1", "a*:2", "ab:1", "a*", "b"]) await write(setOf({ key }));
+
+        const sample = await cache.sample({ prefix: "a*", size: 10, random: new SeededRandom(3) });
+
+        expect(inByteOrder(sample.keys)).toEqual(["a*", "a*:1", "a*:2"]);
+        expect(sample.total).toBe(3);
+      });
+
+      it("gives nothing of an empty cache", async () => {
+        const { cache } = await open();
+
+        expect(await cache.sample({ size: 10, random: new SeededRandom(4) })).toEqual({
+          keys: [],
+          total: 0,
+        });
+      });
+    });
+
+    it("keeps its scan id while it lives", async () => {
+      const { cache, write } = await open();
+      const id = await cache.scanId();
+      await write(setOf());
+
+      expect(id).not.toBe("");
+      expect(await cache.scanId()).toBe(id);
     });
 
     describe("time to live", () => {

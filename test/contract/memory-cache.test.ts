@@ -3,7 +3,7 @@ import { ENTRY_OVERHEAD_BYTES, MemoryCache } from "../../src/cache/drivers/memor
 import type { Entry } from "../../src/model/entry.ts";
 import type { WriteCommand } from "../../src/model/write-command.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { type SeededRandom, seeded } from "../support/seeded-random.ts";
+import { SeededRandom, seeded } from "../support/seeded-random.ts";
 import { type CacheHarness, describeCacheContract } from "./cache-contract.ts";
 import { entryOf, tombstoneOf, versionNo } from "./entries.ts";
 
@@ -11,7 +11,7 @@ const STAMP = 7;
 
 async function openHarness(): Promise<CacheHarness> {
   const clock = new ManualClock();
-  const cache = new MemoryCache({ clock, maxBytes: 64 * 1024 * 1024 });
+  const cache = new MemoryCache({ clock, random: new SeededRandom(1), maxBytes: 64 * 1024 * 1024 });
   let writes = 0;
   return {
     cache,
@@ -211,7 +211,7 @@ function comeAndGo(cache: MemoryCache, random: SeededRandom): void {
 }
 
 function openCache({ clock = new ManualClock(), maxBytes = 1024 * 1024 } = {}): MemoryCache {
-  return new MemoryCache({ clock, maxBytes });
+  return new MemoryCache({ clock, random: new SeededRandom(1), maxBytes });
 }
 
 function entryFrom(command: WriteCommand, number: number, nowMs: number): Entry {

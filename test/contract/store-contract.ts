@@ -68,6 +68,10 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
           () => store.getMany(["user:1"]),
           () => store.applyNewer([entryOf()], "ASYNC_THREAD"),
           () => store.scan({ limit: 1 }),
+          () => store.scanDigests({ limit: 1 }),
+          () => store.getDigests(["user:1"]),
+          () => store.existing(["user:1"]),
+          () => store.keyAfter({ skip: 0 }),
           () => store.staleEntries({ beforeMs: WRITTEN_MS, limit: 1 }),
           () => store.countRows(),
           () => store.acquireLease("check", "one", 1000),
@@ -635,6 +639,91 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
       });
     });
 
+    describe("digests of rows", () => {
+      const bytesOf: Readonly<Record<string, number | null>> = { a: null, b: 0, c: 3, d: 7 };
+      const fill = async (store: StorePort) => {
+        const entries = [
+          tombstoneOf({ key: "a", version: versionNo(2) }),
+          entryOf({ key: "b", value: "", expiresAtMs: 1 }),
+          entryOf({ key: "c", value: "é!", expiresAtMs: WRITTEN_MS }),
+          entryOf({ key: "d" }),
+        ];
+        await store.applyNewer(entries, "ASYNC_THREAD");
+        return entries.map(({ key, version, hash, expiresAtMs }) => ({
+          key,
+          version,
+          hash,
+          expiresAtMs,
+          valueBytes: bytesOf[key],
+        }));
+      };
+
+      it("tell everything but the value, of rows by key", async () => {
+        const { store } = await open();
+        const digests = await fill(store);
+
+        const found = await store.getDigests(["d", "nothing", "a", "b", "c", "a"]);
+
+        expect([...found.values()].toSorted(byKey)).toEqual(digests);
+        expect(await store.getDigests([])).toEqual(new Map());
+      });
+
+      it("tell the same page by page, in key order", async () => {
+        const { store } = await open();
+        const digests = await fill(store);
+
+        expect(await store.scanDigests({ limit: 3 })).toEqual(digests.slice(0, 3));
+        expect(await store.scanDigests({ limit: 3, afterKey: "c" })).toEqual(digests.slice(3));
+        expect(await store.scanDigests({ limit: 3, prefix: "c" })).toEqual(digests.slice(2, 3));
+        expect(await store.scanDigests({ limit: 0 })).toEqual([]);
+      });
+    });
+
+    it("tells which keys have a row, dead ones too", async () => {
+      const { store } = await open();
+      await store.applyNewer(
+        [tombstoneOf({ key: "dead" }), entryOf({ key: "live" })],
+        "ASYNC_THREAD",
+      );
+
+      expect(await store.existing(["nothing", "live", "dead", "live"])).toEqual(
+        new Set(["live", "dead"]),
+      );
+      expect(await store.existing([])).toEqual(new Set());
+    });
+
+    it("finds a key so many rows further on, in key order", async () => {
+      const { store } = await open();
+      const keys = ["a:1", "a:2", "b:1", "b:2", "b:3", "é"];
+      await store.applyNewer(
+        keys.map((key) => entryOf({ key })),
+        "ASYNC_THREAD",
+      );
+
+      expect(await store.keyAfter({ skip: 0 })).toBe("a:1");
+      expect(await store.keyAfter({ skip: 5 })).toBe("é");
+      expect(await store.keyAfter({ skip: 6 })).toBeUndefined();
+      expect(await store.keyAfter({ afterKey: "a:2", skip: 1 })).toBe("b:2");
+      expect(await store.keyAfter({ afterKey: "b", skip: 0 })).toBe("b:1");
+      expect(await store.keyAfter({ prefix: "b:", skip: 2 })).toBe("b:3");
+      expect(await store.keyAfter({ prefix: "b:", skip: 3 })).toBeUndefined();
+      expect(await store.keyAfter({ prefix: "b:", afterKey: "b:1", skip: 1 })).toBe("b:3");
+    });
+
+    it("counts the rows under a prefix, taken literally", async () => {
+      const { store } = await open();
+      const keys = ["a*", "a*1", "ab", "b", "%"];
+      await store.applyNewer(
+        keys.map((key) => entryOf({ key })),
+        "ASYNC_THREAD",
+      );
+
+      expect(await store.countRows("a*")).toBe(2);
+      expect(await store.countRows("%")).toBe(1);
+      expect(await store.countRows("c")).toBe(0);
+      expect(await store.countRows("")).toBe(5);
+    });
+
     it("counts rows, dead ones too, each key once", async () => {
       const { store } = await open();
       await store.applyNewer([entryOf({ key: "a" }), tombstoneOf({ key: "b" })], "ASYNC_THREAD");
@@ -703,6 +792,6 @@ async function keysOf(store: StorePort, page: ScanPage): Promise<readonly string
   return (await store.scan(page)).map((row) => row.key);
 }
 
-function byKey(left: ShadowEntry, right: ShadowEntry): number {
+function byKey(left: { readonly key: string }, right: { readonly key: string }): number {
   return Buffer.compare(Buffer.from(left.key), Buffer.from(right.key));
 }

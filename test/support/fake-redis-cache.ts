@@ -10,8 +10,14 @@ import type {
   SettleOutcome,
   WhenLost,
 } from "../../src/cache/cache-authority-port.ts";
-import type { CacheObservation, CachePage } from "../../src/cache/cache-port.ts";
+import type {
+  CacheDigest,
+  CacheObservation,
+  CachePage,
+  CacheSample,
+} from "../../src/cache/cache-port.ts";
 import type { Random } from "../../src/lib/random.ts";
+import { Reservoir } from "../../src/lib/reservoir.ts";
 import { BUCKETS, bucketOf } from "../../src/model/bucket.ts";
 import type { Entry } from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
@@ -130,6 +136,15 @@ export class FakeRedisCache implements CacheAuthorityPort {
     return keys.map((key) => this.#scripts.observe(key));
   }
 
+  async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {
+    await this.#reachScripts(keys);
+    return keys.map((key) => {
+      const { value, foreignType, meta, markerSeq, nowMs } = this.#scripts.observe(key);
+      const valueBytes = value === undefined ? undefined : this.#redis.value(key)?.bytes.length;
+      return { key, valueBytes, foreignType, meta, markerSeq, nowMs };
+    });
+  }
+
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
     await this.#reachScripts(keys);
     return keys.map((key) => this.#scripts.timeToLive(key));
@@ -223,6 +238,26 @@ export class FakeRedisCache implements CacheAuthorityPort {
       .filter((key) => key.startsWith(prefix) && (after === "" || key > after));
     const keys = left.slice(0, limit);
     return { keys, cursor: left.length > limit ? CURSOR_MARK + (keys.at(-1) ?? "") : undefined };
+  }
+
+  async scanId(): Promise<string> {
+    this.#reach();
+    return this.#redis.run;
+  }
+
+  async sample({
+    prefix = "",
+    size,
+    random,
+  }: {
+    readonly prefix?: string;
+    readonly size: number;
+    readonly random: Random;
+  }): Promise<CacheSample> {
+    this.#reach();
+    const chosen = new Reservoir<string>(size, random);
+    for (const key of this.#redis.userKeys()) if (key.startsWith(prefix)) chosen.add(key);
+    return { keys: chosen.items, total: chosen.seen };
   }
 
   async memoryBytes(): Promise<number> {

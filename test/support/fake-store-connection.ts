@@ -1,6 +1,12 @@
 import type { Clock } from "../../src/lib/clock.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
-import { type Entry, isDead, newerOf, type ShadowEntry } from "../../src/model/entry.ts";
+import {
+  type Entry,
+  isDead,
+  newerOf,
+  type ShadowDigest,
+  type ShadowEntry,
+} from "../../src/model/entry.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
 import type { RunTimeSettings } from "../../src/model/sync-settings.ts";
 import { type Version, writtenAtMs } from "../../src/model/version.ts";
@@ -57,6 +63,17 @@ function fakeRows(
     [...server.rows.values()]
       .filter(({ key }) => key.startsWith(prefix))
       .sort((left, right) => compareBytes(left.key, right.key));
+  const after = ({
+    afterKey,
+    prefix,
+  }: {
+    readonly afterKey?: string;
+    readonly prefix?: string;
+  }) => {
+    const rows = inOrder(prefix);
+    if (afterKey === undefined) return rows;
+    return rows.filter(({ key }) => compareBytes(key, afterKey) > 0);
+  };
   return {
     kind: "mongodb",
     async storeId() {
@@ -79,6 +96,19 @@ function fakeRows(
       }
       return found;
     },
+    async getDigests(keys) {
+      reach();
+      const found = new Map<string, ShadowDigest>();
+      for (const key of keys) {
+        const row = server.rows.get(key);
+        if (row !== undefined) found.set(key, digestOf(row));
+      }
+      return found;
+    },
+    async existing(keys) {
+      reach();
+      return new Set(keys.filter((key) => server.rows.has(key)));
+    },
     async applyNewer(entries, method, life = beginLife(clock)) {
       reach();
       if (entries.length > 0) lifeLeftMs(life, clock);
@@ -96,12 +126,17 @@ function fakeRows(
       if (refusals.length > 0) throw refusals[0];
       return versions;
     },
-    async scan({ afterKey, prefix, limit }) {
+    async scan({ limit, ...place }) {
       reach();
-      const rows = inOrder(prefix);
-      const left =
-        afterKey === undefined ? rows : rows.filter(({ key }) => compareBytes(key, afterKey) > 0);
-      return left.slice(0, Math.max(0, limit));
+      return after(place).slice(0, Math.max(0, limit));
+    },
+    async scanDigests({ limit, ...place }) {
+      reach();
+      return after(place).slice(0, Math.max(0, limit)).map(digestOf);
+    },
+    async keyAfter({ skip, ...place }) {
+      reach();
+      return after(place)[skip]?.key;
     },
     async staleEntries({ beforeMs, prefix, limit }) {
       reach();
@@ -110,9 +145,9 @@ function fakeRows(
         .sort((left, right) => writtenAtMs(left.version) - writtenAtMs(right.version));
       return { count: stale.length, keys: stale.slice(0, limit).map(({ key }) => key) };
     },
-    async countRows() {
+    async countRows(prefix) {
       reach();
-      return server.rows.size;
+      return inOrder(prefix).length;
     },
     async acquireLease(name, owner, leaseMs) {
       reach();
@@ -126,6 +161,11 @@ function fakeRows(
       close();
     },
   };
+}
+
+function digestOf({ key, version, hash, value, expiresAtMs }: ShadowEntry): ShadowDigest {
+  const valueBytes = value === null ? null : Buffer.byteLength(value);
+  return { key, version, hash, valueBytes, expiresAtMs };
 }
 
 const CURSOR = /^after (event-\d+)$/;

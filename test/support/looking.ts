@@ -1,4 +1,5 @@
-import { Looker } from "../../src/verify/looker.ts";
+import type { CopyClass } from "../../src/verify/classify.ts";
+import { Looker, type Sweep } from "../../src/verify/looker.ts";
 import type { CacheFirstWorld } from "./cache-first-world.ts";
 import type { Step } from "./scripted-writer.ts";
 
@@ -34,10 +35,10 @@ export function steerReads(
   world: CacheFirstWorld,
   beforeRead: Meanwhile["beforeRead"] | undefined,
 ): void {
-  world.steered.cache.on("observe", beforeRead);
+  for (const method of ["observe", "digests"] as const) world.steered.cache.on(method, beforeRead);
   world.steered.outbox.on("unprocessedOf", beforeRead);
-  world.steered.store.on("get", beforeRead);
-  world.steered.store.on("getMany", beforeRead);
+  for (const method of ["get", "getMany", "getDigests", "scan", "scanDigests"] as const)
+    world.steered.store.on(method, beforeRead);
 }
 
 /** The world's looker with another pause before the third look, or copies that may not be judged. */
@@ -60,4 +61,18 @@ export function lookerWith(
     thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? 2250 : 0),
     isCurrentCopy: () => isCurrentCopy,
   });
+}
+
+/** The class of each key of a sweep, once its suspects are confirmed. */
+export async function confirmed(
+  looker: Looker,
+  sweeping: Promise<Sweep>,
+): Promise<ReadonlyMap<string, CopyClass>> {
+  const { settled, suspects } = await sweeping;
+  return new Map([
+    ...settled.map(({ key, copyClass }) => [key, copyClass] as const),
+    ...(await looker.confirm(suspects)).map(
+      ({ look, verdict }) => [look.cache.key, verdict.copyClass] as const,
+    ),
+  ]);
 }

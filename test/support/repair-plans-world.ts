@@ -40,7 +40,14 @@ export async function openRepairPlansWorld({
   const steeredRecords = steer("records", kept, calls);
   const journal = new PlanJournal(steeredRecords.port);
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+  const verifier = new CacheVerifier({
+    ...ports,
+    looker,
+    backlog,
+    clock,
+    random,
+    staleAfterHours: 24,
+  });
   const shared = { looker, journal, clock, undoRetentionMs: UNDO_RETENTION_MS };
   const { steps } = world;
   const applier = new PlanApplier({ ...shared, steps });

@@ -7,6 +7,7 @@ import { SyncPool } from "../../src/sync/sync-pool.ts";
 import { SyncStats } from "../../src/sync/sync-stats.ts";
 import { openSqliteHarness } from "../contract/sqlite-harness.ts";
 import { SYNC_TIMEOUT_MS } from "./cache-first-world.ts";
+import { SeededRandom } from "./seeded-random.ts";
 
 /**
  * The services of a process whose store decides, on the real SQLite driver. The file is on disk, because only a second
@@ -27,7 +28,7 @@ export async function openStoreFirstWorld(
     changeStamp: () => own.changeStamp(),
     ...standIn(own),
   };
-  const cache = new MemoryCache({ clock, maxBytes: 1024 * 1024 });
+  const cache = new MemoryCache({ clock, random: new SeededRandom(1), maxBytes: 1024 * 1024 });
   const pool = new SyncPool(clock, 10);
   const circuit = new StoreCircuit(clock);
   const stats = new SyncStats();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { CacheAuthorityPort } from "../../../src/cache/cache-authority-port.ts";
 import { contentHash } from "../../../src/model/content-hash.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 import { setOf } from "../commands.ts";
 import { entryOf, ODD_KEYS } from "../entries.ts";
 import {
@@ -61,6 +62,40 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
       expect(gone).toMatchObject({ value: undefined, meta: { version: evicted.version } });
       expect(lost).toMatchObject({ value: undefined, meta: undefined });
       expect(lost?.markerSeq).toBeDefined();
+    });
+
+    it("gives digests of the same, for a key of another type too", async () => {
+      const { cache, raw } = await open();
+      for (const key of ["ours", "changed", "gone", "bare"]) await writeClean(cache, { key });
+      await writeEntry(cache, { key: "pending" });
+      await writeEntry(cache, { key: "lost" });
+      await raw.del("lost");
+      await raw.forgetMeta("lost");
+      await raw.append("changed", "é");
+      await raw.del("gone");
+      await raw.forgetMeta("bare");
+      await raw.set("foreign", Buffer.from([0xff]));
+      await raw.putOther("list", "list");
+      const keys = ["pending", "ours", "list", "changed", "gone", "foreign", "bare", "lost"];
+
+      const digests = await cache.digests(keys);
+
+      const seen = await cache.observe(keys);
+      expect(digests.map(({ valueBytes }) => valueBytes)).toEqual([
+        3,
+        3,
+        undefined,
+        5,
+        undefined,
+        1,
+        3,
+        undefined,
+      ]);
+      for (const [i, digest] of digests.entries()) {
+        const { key, foreignType, meta, markerSeq } = seen[i]!;
+        expect(digest).toMatchObject({ key, foreignType, meta, markerSeq });
+      }
+      expect(digests[2]?.foreignType).toBe("list");
     });
 
     it("reads 500 keys of all buckets in the order asked", async () => {
@@ -162,6 +197,50 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
 
       expect(await cache.timesToLive(["user:1"])).toEqual([0]);
     });
+  });
+
+  describe("sample", () => {
+    it("gives each key the same chance, whether it has meta, a value, or both", async () => {
+      const { cache, raw } = await open();
+      const ours = Array.from({ length: 150 }, (_, at) => `ours:${at}`);
+      await Promise.all(ours.map((key) => writeClean(cache, { key })));
+      for (let at = 0; at < 150; at += 1) await raw.set(`foreign:${at}`, "value");
+      const random = new SeededRandom(1);
+
+      let drawn = 0;
+      let drawnOurs = 0;
+      for (let round = 0; round < 100; round += 1) {
+        const { keys } = await cache.sample({ size: 24, random });
+        drawn += keys.length;
+        drawnOurs += keys.filter((key) => key.startsWith("ours:")).length;
+      }
+
+      // Were a key with two names in Redis twice as likely, it would be two thirds. By chance it leaves these bounds once in 10^20.
+      expect(drawn).toBe(2400);
+      expect(drawnOurs / drawn).toBeGreaterThan(0.4);
+      expect(drawnOurs / drawn).toBeLessThan(0.6);
+    });
+
+    it("tells about how many keys there are where it draws only a few", async () => {
+      const { cache, raw } = await open();
+      const keys = Array.from({ length: 200 }, (_, at) => `ours:${at}`);
+      await Promise.all(keys.map((key) => writeClean(cache, { key })));
+      await raw.set("foreign", "value");
+
+      const { total } = await cache.sample({ size: 5, random: new SeededRandom(1) });
+
+      expect(total).toBeGreaterThan(100);
+      expect(total).toBeLessThan(402);
+    });
+  });
+
+  it("has another scan id once the server has started anew", async () => {
+    const { cache, raw } = await open();
+    const before = await cache.scanId();
+
+    await raw.restart();
+
+    expect(await cache.scanId()).not.toBe(before);
   });
 
   describe("scan", () => {

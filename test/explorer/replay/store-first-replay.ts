@@ -9,6 +9,7 @@ import { SyncStats } from "../../../src/sync/sync-stats.ts";
 import { deleteOf, setOf } from "../../contract/commands.ts";
 import { openSqliteHarness } from "../../contract/sqlite-harness.ts";
 import type { ManualClock } from "../../support/manual-clock.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { TraceStep } from "../trace.ts";
 import type { Replayed } from "./replay.ts";
@@ -76,7 +77,7 @@ function processOn(own: StoreAuthorityPort, clock: ManualClock, sabotage: StoreF
     changeStamp: () => own.changeStamp(),
     ...sabotage(own),
   };
-  const cache = new MemoryCache({ clock, maxBytes: 1024 * 1024 });
+  const cache = new MemoryCache({ clock, random: new SeededRandom(1), maxBytes: 1024 * 1024 });
   const shared = { cache, authority, clock };
   return {
     reads: new StoreFirstReadPath({ ...shared, storeLimitMs: LIMIT_MS }),

@@ -136,6 +136,15 @@ export interface ToolAnswers {
       readonly counts: Readonly<Record<CopyClass, number>>;
       readonly mismatches: readonly { readonly key: string; readonly class: CopyClass }[];
     };
+    readonly coverage: {
+      readonly complete: boolean;
+      readonly keysChecked: number;
+      readonly issues: number;
+      readonly says: string;
+      readonly cannotSee: string | null;
+    };
+    readonly sample: { readonly keysInAll: number; readonly smallestVisibleRate: number } | null;
+    readonly cursor: string | null;
     readonly overallSyncHealth: "HEALTHY" | "ISSUES_DETECTED";
   };
   readonly verify_key_sync: {

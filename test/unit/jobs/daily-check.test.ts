@@ -21,7 +21,14 @@ async function openWorld() {
   const world = await openCacheFirstWorld();
   const { ports, clock, looker, random, sqlite } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+  const verifier = new CacheVerifier({
+    ...ports,
+    looker,
+    backlog,
+    clock,
+    random,
+    staleAfterHours: 24,
+  });
   const log = new RecordingLog();
   const { records } = sqlite;
   const results = new CheckResults({ records, random, keep: 10, keepMs: DAY_MS });

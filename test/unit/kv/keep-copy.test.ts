@@ -3,8 +3,10 @@ import { MemoryCache } from "../../../src/cache/drivers/memory/memory-cache.ts";
 import { keepCopy } from "../../../src/kv/keep-copy.ts";
 import { entryOf, tombstoneOf, versionNo } from "../../contract/entries.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
-const openCache = () => new MemoryCache({ clock: new ManualClock(), maxBytes: 1024 * 1024 });
+const openCache = () =>
+  new MemoryCache({ clock: new ManualClock(), random: new SeededRandom(1), maxBytes: 1024 * 1024 });
 
 describe("keepCopy", () => {
   it("keeps what the store has said, under the mark of that moment", () => {

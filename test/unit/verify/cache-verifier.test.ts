@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { Backlog } from "../../../src/sync/backlog.ts";
-import { CacheVerifier, NAMED_KEYS_MAX } from "../../../src/verify/cache-verifier.ts";
+import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
+import { NAMED_KEYS_MAX } from "../../../src/verify/tally.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { lookerWith } from "../../support/looking.ts";
@@ -10,9 +11,16 @@ import { ScriptedWriter } from "../../support/scripted-writer.ts";
 
 async function openWorld(maxmemoryPolicy = "noeviction") {
   const world = await openCacheFirstWorld({ maxmemoryPolicy });
-  const { ports, clock, looker } = world;
+  const { ports, clock, looker, random } = world;
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+  const verifier = new CacheVerifier({
+    ...ports,
+    looker,
+    backlog,
+    clock,
+    random,
+    staleAfterHours: 24,
+  });
   const write = async (key: string, value = "first") => {
     const writer = new ScriptedWriter(world, key);
     await writer.run(writer.direct(value));
@@ -73,8 +81,15 @@ describe("CacheVerifier", () => {
       },
     });
     const backlog = new Backlog(world.ports.cache, world.ports.cache, world.ports.outbox, 2250);
-    const { ports, clock } = world;
-    const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+    const { ports, clock, random } = world;
+    const verifier = new CacheVerifier({
+      ...ports,
+      looker,
+      backlog,
+      clock,
+      random,
+      staleAfterHours: 24,
+    });
 
     const report = await verifier.verify();
 

@@ -12,7 +12,14 @@ const INTERVAL_MS = 300_000;
 /** One process' health check, with a log of its own. */
 function healthCheckIn({ ports, clock, looker, random }: CacheFirstWorld) {
   const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({ ...ports, looker, backlog, clock, staleAfterHours: 24 });
+  const verifier = new CacheVerifier({
+    ...ports,
+    looker,
+    backlog,
+    clock,
+    random,
+    staleAfterHours: 24,
+  });
   const log = new RecordingLog();
   const { store } = ports;
   const check = new HealthCheck({ verifier, store, clock, random, log, intervalMs: INTERVAL_MS });

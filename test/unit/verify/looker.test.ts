@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { isIssue } from "../../../src/verify/classify.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
-import { lookerWith, steerReads } from "../../support/looking.ts";
+import { confirmed, lookerWith, steerReads } from "../../support/looking.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
 import { ScriptedWriter, type Step } from "../../support/scripted-writer.ts";
 
@@ -12,10 +12,10 @@ describe("Looker, with something planted", () => {
     await plantIn(world, plant);
 
     const one = await world.looker.inspect("user:1");
-    const [many] = await world.looker.confirm(await world.looker.inspectMany(["user:1"]));
+    const many = await confirmed(world.looker, world.looker.sweepKeys(["user:1"], "contents"));
 
     const { copyClass } = plant;
-    expect([one.verdict.copyClass, many?.verdict.copyClass]).toEqual([copyClass, copyClass]);
+    expect([one.verdict.copyClass, many.get("user:1")]).toEqual([copyClass, copyClass]);
   });
 
   it.each(PLANTS)("finds $copyClass while a neighbour is being written: $what", async (plant) => {
@@ -27,12 +27,13 @@ describe("Looker, with something planted", () => {
       return proceed();
     });
 
-    const [other, planted] = await world.looker.confirm(
-      await world.looker.inspectMany(["user:2", "user:1"]),
+    const found = await confirmed(
+      world.looker,
+      world.looker.sweepKeys(["user:2", "user:1"], "contents"),
     );
 
-    expect(planted?.verdict.copyClass).toBe(plant.copyClass);
-    expect(isIssue(other!.verdict.copyClass)).toBe(false);
+    expect(found.get("user:1")).toBe(plant.copyClass);
+    expect(isIssue(found.get("user:2")!)).toBe(false);
   });
 
   it("finds a list in the place of our value", async () => {
@@ -149,7 +150,7 @@ describe("Looker, unpinned", () => {
     const waits: number[] = [];
     const looker = lookerWith(world, { pause: async (ms) => void waits.push(ms) });
 
-    await looker.confirm(await looker.inspectMany(["user:1", "user:2"]));
+    await confirmed(looker, looker.sweepKeys(["user:1", "user:2"], "contents"));
 
     expect(waits).toEqual([]);
   });

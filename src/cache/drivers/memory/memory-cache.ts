@@ -1,14 +1,17 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../../lib/clock.ts";
+import type { Random } from "../../../lib/random.ts";
+import { Reservoir } from "../../../lib/reservoir.ts";
 import { contentHash, shortHash } from "../../../model/content-hash.ts";
 import type { Entry } from "../../../model/entry.ts";
 import type { ChangeStamp } from "../../../store/store-authority-port.ts";
-import type { CacheObservation, CachePage } from "../../cache-port.ts";
+import type { CacheDigest, CacheObservation, CachePage, CacheSample } from "../../cache-port.ts";
 import type { CopyCachePort } from "../../copy-cache-port.ts";
 import { KeySlots } from "./key-slots.ts";
 
 export interface MemoryCacheOptions {
   readonly clock: Clock;
+  readonly random: Random;
   /** What all copies together may take, bytes: keys and values in UTF-8, and {@link ENTRY_OVERHEAD_BYTES} for each. */
   readonly maxBytes: number;
 }
@@ -37,9 +40,11 @@ export class MemoryCache implements CopyCachePort {
   readonly #maxBytes: number;
   readonly #copies: LRUCache<string, Held>;
   readonly #slots = new KeySlots();
+  readonly #scanId: string;
 
-  constructor({ clock, maxBytes }: MemoryCacheOptions) {
+  constructor({ clock, random, maxBytes }: MemoryCacheOptions) {
     this.#clock = clock;
+    this.#scanId = random.hex(8);
     this.#maxBytes = maxBytes;
     this.#copies = new LRUCache<string, Held>({
       maxSize: maxBytes,
@@ -88,6 +93,14 @@ export class MemoryCache implements CopyCachePort {
     return keys.map((key) => observed(key, this.#copies.peek(key), nowMs));
   }
 
+  async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {
+    const seen = await this.observe(keys);
+    return seen.map(({ key, value, foreignType, meta, markerSeq, nowMs }) => {
+      const valueBytes = value === undefined ? undefined : Buffer.byteLength(value.text);
+      return { key, valueBytes, foreignType, meta, markerSeq, nowMs };
+    });
+  }
+
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
     const nowMs = this.#clock.nowMs();
     return keys.map((key) => {
@@ -108,6 +121,24 @@ export class MemoryCache implements CopyCachePort {
     const fromSlot = Number(cursor ?? 0);
     const page = this.#slots.page({ fromSlot, prefix, limit, lookMax: SCAN_LOOK_MAX });
     return { keys: page.keys, cursor: page.nextSlot?.toString() };
+  }
+
+  async scanId(): Promise<string> {
+    return this.#scanId;
+  }
+
+  async sample({
+    prefix = "",
+    size,
+    random,
+  }: {
+    readonly prefix?: string;
+    readonly size: number;
+    readonly random: Random;
+  }): Promise<CacheSample> {
+    const chosen = new Reservoir<string>(size, random);
+    for (const key of this.#copies.keys()) if (key.startsWith(prefix)) chosen.add(key);
+    return { keys: chosen.items, total: chosen.seen };
   }
 
   /** Copies are of what the store has already, so none is ever pending. */

@@ -14,17 +14,18 @@ import type {
   SettleOutcome,
   WhenLost,
 } from "../../cache-authority-port.ts";
-import type { CacheObservation, CachePage } from "../../cache-port.ts";
+import type { CacheDigest, CacheObservation, CachePage, CacheSample } from "../../cache-port.ts";
 import { measureFill } from "./cache-fill.ts";
 import { eachByBucket } from "./each-by-bucket.ts";
 import { incarnationOfLease, leaseToken } from "./lease-token.ts";
 import { hashBytes, packRecords } from "./meta-codec.ts";
-import { decodeObservation } from "./observation.ts";
+import { decodeDigest, decodeObservation } from "./observation.ts";
 import { PendingMarkers, type PendingPage } from "./pending-markers.ts";
 import { RedisBuckets } from "./redis-buckets.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { leaseKey, metaKey, pendingKey, sideKeys, stateKey } from "./redis-keys.ts";
-import { parseCursor, scanUserKeys } from "./redis-scan.ts";
+import { sampleUserKeys } from "./redis-sample.ts";
+import { scanPage } from "./redis-scan.ts";
 import { StoreBinding } from "./store-binding.ts";
 import { readWriteAnswer, seenArgs, writeArgs } from "./write-call.ts";
 
@@ -113,6 +114,22 @@ export class RedisCache implements CacheAuthorityPort {
     });
   }
 
+  async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {
+    return eachByBucket(keys, async (bucket, batch) => {
+      const [, now, ...answer] = await this.#binding.script("digests", {
+        bucket,
+        keys: [
+          stateKey(bucket),
+          pendingKey(bucket),
+          ...batch.flatMap((key) => [key, metaKey(key)]),
+        ],
+        args: [],
+      });
+      const nowMs = Number(String(now));
+      return batch.map((key, i) => decodeDigest(key, nowMs, answer, 4 * i));
+    });
+  }
+
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
     return eachByBucket(keys, async (bucket, batch) => {
       const [, ...ttls] = await this.#binding.script("ttl", {
@@ -195,8 +212,15 @@ export class RedisCache implements CacheAuthorityPort {
   }
 
   async scan(page: { prefix?: string; cursor?: string; limit: number }): Promise<CachePage> {
-    const place = parseCursor(page.cursor);
-    return this.#connection.command("scan", (client) => scanUserKeys(client, place, page));
+    return scanPage(this.#connection, page);
+  }
+
+  async scanId(): Promise<string> {
+    return (await this.#connection.incarnation()).id;
+  }
+
+  sample(request: { prefix?: string; size: number; random: Random }): Promise<CacheSample> {
+    return sampleUserKeys(this.#connection, request);
   }
 
   async memoryBytes(): Promise<number> {

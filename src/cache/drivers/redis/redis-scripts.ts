@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 const NAMES = [
   "write",
   "observe",
+  "digests",
+  "exist",
   "ttl",
   "acknowledge",
   "settle",

@@ -3,17 +3,19 @@ import { GroupedCalls } from "../../../lib/grouped-calls.ts";
 import {
   type Entry,
   newestOfEach,
+  type ShadowDigest,
   type ShadowEntry,
   type SyncMethod,
 } from "../../../model/entry.ts";
 import type { Version } from "../../../model/version.ts";
 import { beginLife, type StatementLife } from "../../statement-life.ts";
-import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
+import type { KeyPlace, ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { eachBulk } from "./bulk.ts";
 import { leasesOf, shadowOf } from "./collections.ts";
 import { KEYS_PER_LOOKUP, keyBatches, LOOKUPS_AT_ONCE } from "./key-batches.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
+import { DIGEST_FIELDS, type DigestRow, decodeDigest } from "./shadow-digests.ts";
 import { decodeRow, encodeRow, type ShadowRow } from "./shadow-row.ts";
 import { toRowBulks, upsertNewer } from "./upsert-rows.ts";
 
@@ -78,6 +80,36 @@ export class MongoStore implements StorePort {
     return found;
   }
 
+  async getDigests(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowDigest>> {
+    const found = new Map<string, ShadowDigest>();
+    for (const some of keyBatches(keys)) {
+      const rows = await this.#connection.call("read digests of rows", (database) =>
+        shadowOf(database)
+          .find<DigestRow>(
+            { _id: { $in: some } },
+            { projection: DIGEST_FIELDS, batchSize: some.length },
+          )
+          .toArray(),
+      );
+      for (const row of rows) found.set(row._id, decodeDigest(row));
+    }
+    return found;
+  }
+
+  async existing(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (const some of keyBatches(keys)) {
+      // Answered from the index alone.
+      const rows = await this.#connection.call("look for rows", (database) =>
+        shadowOf(database)
+          .find({ _id: { $in: some } }, { projection: { _id: 1 }, batchSize: some.length })
+          .toArray(),
+      );
+      for (const row of rows) found.add(row._id);
+    }
+    return found;
+  }
+
   async applyNewer(
     entries: readonly Entry[],
     method: SyncMethod,
@@ -107,6 +139,29 @@ export class MongoStore implements StorePort {
     return rows.map(decodeRow);
   }
 
+  async scanDigests({ afterKey, prefix, limit }: ScanPage): Promise<readonly ShadowDigest[]> {
+    if (limit <= 0) return [];
+    const rows = await this.#connection.call("scan digests of rows", (database) =>
+      shadowOf(database)
+        .find<DigestRow>(
+          { _id: keyRange({ afterKey, prefix }) },
+          { projection: DIGEST_FIELDS, sort: { _id: 1 }, limit, batchSize: limit },
+        )
+        .toArray(),
+    );
+    return rows.map(decodeDigest);
+  }
+
+  async keyAfter({ afterKey, prefix, skip }: KeyPlace): Promise<string | undefined> {
+    const row = await this.#connection.call("look for a key", (database) =>
+      shadowOf(database).findOne(
+        { _id: keyRange({ afterKey, prefix }) },
+        { projection: { _id: 1 }, sort: { _id: 1 }, skip },
+      ),
+    );
+    return row?._id;
+  }
+
   async staleEntries({ beforeMs, prefix, limit }: StaleQuery): Promise<{
     readonly count: number;
     readonly keys: readonly string[];
@@ -130,9 +185,11 @@ export class MongoStore implements StorePort {
     return { count, keys: rows.map((row) => row._id) };
   }
 
-  async countRows(): Promise<number> {
+  async countRows(prefix = ""): Promise<number> {
     return this.#connection.call("count rows", (database) =>
-      shadowOf(database).estimatedDocumentCount(),
+      prefix === ""
+        ? shadowOf(database).estimatedDocumentCount()
+        : shadowOf(database).countDocuments({ _id: keyRange({ prefix }) }),
     );
   }
 

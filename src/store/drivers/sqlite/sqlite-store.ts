@@ -2,13 +2,15 @@ import type { Clock } from "../../../lib/clock.ts";
 import {
   type Entry,
   newestOfEach,
+  type ShadowDigest,
   type ShadowEntry,
   type SyncMethod,
 } from "../../../model/entry.ts";
 import type { Version } from "../../../model/version.ts";
 import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
-import type { ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
+import type { KeyPlace, ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { keysWithin } from "./key-range.ts";
+import { countRows, getDigest, hasRow, keyAt, scanDigests } from "./shadow-digests.ts";
 import { findStale, getShadow, putIfNewer, scanShadow, shadowVersion } from "./shadow-rows.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 
@@ -18,8 +20,6 @@ export interface SqliteStoreOptions {
   /** How long a tombstone or an expired row is kept at least, milliseconds. */
   readonly graceMs: number;
 }
-
-const COUNT_ROWS = "SELECT count(*) AS rows FROM kvshadow";
 
 const ACQUIRE_LEASE = `
 INSERT INTO leases (name, owner, lease_until) VALUES (?, ?, ?)
@@ -63,6 +63,21 @@ export class SqliteStore implements StorePort {
     });
   }
 
+  async getDigests(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowDigest>> {
+    return this.#database.read(() => {
+      const rows = new Map<string, ShadowDigest>();
+      for (const key of keys) {
+        const row = getDigest(this.#database, key);
+        if (row !== undefined) rows.set(key, row);
+      }
+      return rows;
+    });
+  }
+
+  async existing(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#database.read(() => new Set(keys.filter((key) => hasRow(this.#database, key))));
+  }
+
   async applyNewer(
     entries: readonly Entry[],
     method: SyncMethod,
@@ -88,6 +103,14 @@ export class SqliteStore implements StorePort {
     return scanShadow(this.#database, keysWithin(prefix, afterKey), limit);
   }
 
+  async scanDigests({ afterKey = "", prefix = "", limit }: ScanPage) {
+    return scanDigests(this.#database, keysWithin(prefix, afterKey), limit);
+  }
+
+  async keyAfter({ afterKey = "", prefix = "", skip }: KeyPlace): Promise<string | undefined> {
+    return keyAt(this.#database, keysWithin(prefix, afterKey), skip);
+  }
+
   async staleEntries({
     beforeMs,
     prefix = "",
@@ -97,8 +120,8 @@ export class SqliteStore implements StorePort {
     return findStale(this.#database, keysWithin(prefix), { beforeMs, nowMs, limit });
   }
 
-  async countRows(): Promise<number> {
-    return this.#database.query<{ rows: number }>(COUNT_ROWS).one().rows;
+  async countRows(prefix = ""): Promise<number> {
+    return countRows(this.#database, keysWithin(prefix));
   }
 
   async acquireLease(name: string, owner: string, leaseMs: number): Promise<boolean> {
