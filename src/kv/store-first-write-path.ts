@@ -63,9 +63,11 @@ export class StoreFirstWritePath implements WritePath {
     // The row costs the store what the event does, so who waits for the row is not sent the longer way.
     const isByEvent = route === "event" && this.hasEventPath && ack !== "shadow";
     const to = isByEvent ? "outbox" : "shadow";
+    const given = new AbortController();
     const decide = () =>
       authority.write(command, {
         to,
+        signal: given.signal,
         onCommitted: (current) => keepCopy(cache, command.key, current),
       });
     const written = await circuit.run(() =>
@@ -76,6 +78,8 @@ export class StoreFirstWritePath implements WritePath {
     if (to === "shadow") stats.directSync(written.outcome === "done" ? "landed" : "failed");
     if (written.outcome === "failed") throw written.error;
     if (written.outcome === "timed_out") {
+      // An attempt that comes now would be judged anew, and cover what others have been told of since.
+      given.abort("timed out");
       throw new LockstepError(
         "UNKNOWN_OUTCOME",
         `The store did not answer within ${syncTimeoutMs} ms.`,

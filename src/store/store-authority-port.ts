@@ -1,4 +1,5 @@
 import type { Entry } from "../model/entry.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import type { WriteRefusal } from "../model/write-condition.ts";
@@ -25,7 +26,8 @@ export interface StoreAuthorityPort {
    * `guard`, then idempotency, then the command's condition are judged on the newest of row and unprocessed events; the
    * first that fails is told.
    * `onCommitted` runs in the same turn of the event loop as the commit, before any other caller can look: whoever
-   * keeps a copy replaces it there.
+   * keeps a copy replaces it there. Once `signal` is aborted nothing more is sent (STORE_UNAVAILABLE): what is under way may
+   * still land, but no newer version is minted for a caller who has been told that nobody knows.
    */
   write(
     command: WriteCommand,
@@ -33,6 +35,7 @@ export interface StoreAuthorityPort {
       readonly to: "shadow" | "outbox";
       readonly guard?: RowGuard;
       readonly onCommitted?: (current: CurrentEntry) => void;
+      readonly signal?: AbortSignal;
     },
   ): Promise<AuthorityWrite>;
 
@@ -81,3 +84,12 @@ export type AuthorityWrite =
     }
   | WriteRefusal
   | { readonly outcome: "moved"; readonly version: Version | null };
+
+/** Error: STORE_UNAVAILABLE where the caller has given the write up. */
+export function checkWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new LockstepError(
+    "STORE_UNAVAILABLE",
+    "The caller has given the write up; nothing was written.",
+  );
+}

@@ -40,6 +40,18 @@ export function describeStoreAuthorityContract(
     });
 
     describe("write", () => {
+      it("writes nothing once its caller has given it up", async () => {
+        const { authority } = await open();
+
+        const written = authority.write(setOf(), {
+          to: "shadow",
+          signal: AbortSignal.abort("given up"),
+        });
+
+        await expect(written).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+        expect(await authority.current("user:1")).toBeUndefined();
+      });
+
       it("writes the row with a version of its own clock and tells the entry", async () => {
         const { authority, store, nowMs } = await open();
         const beforeMs = nowMs();

@@ -5,7 +5,7 @@ import type { BegunWrite, Ledger } from "./ledger.ts";
 import type { SimulatedLockstep } from "./simulated-lockstep.ts";
 import type { StepLog } from "./step-log.ts";
 import type { Timeline } from "./timeline.ts";
-import { EXPIRING, type Watch } from "./watch.ts";
+import { type Alarm, EXPIRING } from "./watch.ts";
 
 /** A place where a process runs: another one comes after one that has crashed. */
 export interface Site {
@@ -19,11 +19,12 @@ export interface ClientParts {
   readonly timeline: Timeline;
   readonly random: SeededRandom;
   readonly ledger: Ledger;
-  readonly watch: Watch;
+  /** Hears of every issue that a verification names. */
+  readonly watch: Alarm;
   readonly log: StepLog;
   readonly keys: readonly string[];
-  /** Whether Redis holds every write; elsewhere a condition may be judged without one, and proves nothing. */
-  readonly isPinned: boolean;
+  /** Whether every write is held until it is safe; elsewhere a condition may be judged without one, and proves nothing. */
+  readonly provesConditions: boolean;
   /** Whether Redis may be rolled back, and with it what only its journal had. */
   readonly losesJournal: boolean;
   readonly onViolation: (what: string) => void;
@@ -173,6 +174,14 @@ export class Client {
       this.#parts.watch.alarm(key, copyClass);
   }
 
+  /** Which writes the process says Redis has lost, of those that it had acknowledged. */
+  async askForLosses(site: Site): Promise<void> {
+    const { process } = site;
+    const stats = await this.#call(site, "hybrid_sync_stats", {});
+    if (stats === "failed" || stats === "gone" || process === undefined) return;
+    this.#parts.ledger.reported(process.machine, stats.recovery?.lost ?? []);
+  }
+
   /** Where nothing has drifted a repair has nothing to write: at most it brings to the store what waits. */
   async #repair(site: Site, key: string): Promise<void> {
     const report = await this.#call(site, "force_sync_repair", { key });
@@ -215,7 +224,7 @@ export class Client {
     args: Readonly<Record<string, unknown>>,
     isRepetition: boolean,
   ): Promise<"known" | "unknown"> {
-    const { ledger, isPinned, losesJournal } = this.#parts;
+    const { ledger, provesConditions, losesJournal } = this.#parts;
     const { key, value } = write;
     const what = value === null ? `deletes ${key}` : `writes ${key}=${value}`;
     this.#note(`${what}…`);
@@ -227,7 +236,8 @@ export class Client {
       }
       const { version, durable } = receipt;
       this.#note(`${what}: ${durable} ${this.#parts.log.nameOf(version)}`);
-      ledger.acknowledge(write, version, durable !== "journal" || !losesJournal);
+      const survives = durable !== "journal" || !losesJournal;
+      ledger.acknowledge(write, { version, survives, by: site.process?.machine });
       this.#seen.set(key, { value, version });
       return "known";
     } catch (error) {
@@ -239,7 +249,7 @@ export class Client {
         return "known";
       }
       // Unpinned the cache has shown it to readers before it was withdrawn.
-      if (code === "STORE_UNAVAILABLE" && !isPinned) return "unknown";
+      if (code === "STORE_UNAVAILABLE" && !provesConditions) return "unknown";
       if (NOTHING_WRITTEN.has(code) || code === "STORE_UNAVAILABLE") {
         if (args["idempotencyKey"] !== undefined) return "unknown";
         ledger.fail();
@@ -283,7 +293,7 @@ export class Client {
   }
 
   #requires(value: string | null) {
-    return this.#parts.isPinned ? { requires: value } : {};
+    return this.#parts.provesConditions ? { requires: value } : {};
   }
 
   #codeOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { Version } from "../../src/model/version.ts";
-import type { RegisterOperation } from "../support/lockstep/linearizability.ts";
+import type { RegisterOperation, RegisterRead } from "../support/lockstep/linearizability.ts";
+import type { Machine } from "./machine.ts";
 
 /** A write as its caller saw it; it becomes part of the history when it is known how it ended. */
 export interface BegunWrite {
@@ -8,6 +9,27 @@ export interface BegunWrite {
   /** What a conditional write required: the value that its condition named. */
   readonly requires?: string | null | undefined;
   readonly beganAt: number;
+}
+
+/** How a write ended, as its caller was told. */
+interface Acknowledged {
+  readonly version: Version;
+  /** Whether nothing that is simulated may take it away again. */
+  readonly survives: boolean;
+  /** Where the process runs that has said so. */
+  readonly by: Machine | undefined;
+}
+
+interface LostWrite {
+  readonly key: string;
+  readonly version: Version;
+}
+
+interface ToldWrite extends Acknowledged {
+  readonly key: string;
+  readonly value: string | null;
+  readonly beganAt: number;
+  readonly endedAt: number;
 }
 
 /**
@@ -20,7 +42,11 @@ export class Ledger {
   readonly acknowledged = new Map<string, Version>();
   /** Versions of which somebody was told that they are written. */
   readonly told = new Set<Version>();
-  readonly counts = { acknowledged: 0, unknown: 0, refused: 0, reads: 0, failed: 0 };
+  readonly #writes: ToldWrite[] = [];
+  #lost: readonly ToldWrite[] = [];
+  /** What processes said that Redis has lost. */
+  readonly #losses = new Map<Machine, readonly LostWrite[]>();
+  readonly counts = { acknowledged: 0, unknown: 0, refused: 0, reads: 0, failed: 0, lost: 0 };
   #moment = 0;
 
   moment(): number {
@@ -32,14 +58,16 @@ export class Ledger {
     return { ...write, beganAt: this.moment() };
   }
 
-  /** `survives`: whether nothing that is simulated may take it away again. */
-  acknowledge(write: BegunWrite, version: Version, survives: boolean): void {
-    const { key } = write;
+  acknowledge(write: BegunWrite, told: Acknowledged): void {
+    const { key, value, beganAt } = write;
+    const { version, survives } = told;
     this.counts.acknowledged += 1;
     this.told.add(version);
     const newest = this.acknowledged.get(key);
     if (survives && (newest === undefined || version > newest)) this.acknowledged.set(key, version);
-    this.history.push(operationOf(write, this.moment()));
+    const endedAt = this.moment();
+    this.#writes.push({ ...told, key, value, beganAt, endedAt });
+    this.history.push(operationOf(write, endedAt));
   }
 
   /** It may have been written, may yet be, or never. */
@@ -56,6 +84,82 @@ export class Ledger {
   refuse(key: string, requires: string | null, beganAt: number): void {
     this.counts.refused += 1;
     this.history.push({ op: "refusal", key, requires, beganMs: beganAt, endedMs: this.moment() });
+  }
+
+  reported(by: Machine, lost: readonly LostWrite[]): void {
+    this.counts.lost += lost.length;
+    this.#losses.set(by, lost);
+  }
+
+  /** Everything has drained now: what was acknowledged before and is in none of these rows is lost. */
+  drained(rows: ReadonlyMap<string, { readonly version: Version }>): void {
+    this.#lost = this.#writes.filter(
+      ({ key, version, survives }) => !survives && (rows.get(key)?.version ?? "") < version,
+    );
+  }
+
+  /** What holds whatever is lost. */
+  violations(): readonly string[] {
+    return [...this.#disorder(), ...this.#forgotten(), ...this.#concealed()];
+  }
+
+  /** A write that began after another had been acknowledged outranks it. */
+  #disorder(): readonly string[] {
+    return this.#writes.flatMap(({ key, version, beganAt }) => {
+      const before = newestBefore(this.#writes, key, beganAt);
+      return before === undefined || before < version
+        ? []
+        : [`${key}: ${version} was given after ${before} had been acknowledged.`];
+    });
+  }
+
+  /** No read shows what is older than a write that survives and was acknowledged before the read began. */
+  #forgotten(): readonly string[] {
+    const surviving = this.#writes.filter(({ survives }) => survives);
+    const versions = new Map(
+      this.#writes.map(({ key, value, version }) => [`${key} ${value}`, version]),
+    );
+    const reads = this.history.filter((one): one is RegisterRead => one.op === "read");
+    return reads.flatMap(({ key, value, beganMs, endedMs }) => {
+      const newest = newestBefore(surviving, key, beganMs);
+      if (newest === undefined) return [];
+      const isOlder =
+        value === null
+          ? !this.#mayBeDeleted(key, newest, endedMs)
+          : (versions.get(`${key} ${value}`) ?? newest) < newest;
+      const what = `${key}: a read showed ${value ?? "nothing"} after ${newest} had been acknowledged.`;
+      return isOlder ? [what] : [];
+    });
+  }
+
+  #mayBeDeleted(key: string, since: Version, beforeMoment: number): boolean {
+    const isToldSince = this.#writes.some(
+      (write) => write.key === key && write.value === null && write.version >= since,
+    );
+    return (
+      isToldSince ||
+      this.history.some(
+        (one) =>
+          one.op === "write" &&
+          one.key === key &&
+          one.value === null &&
+          one.endedMs === undefined &&
+          one.beganMs < beforeMoment,
+      )
+    );
+  }
+
+  /** What was acknowledged from the journal and never landed is named by the process that has acknowledged it, if that still runs. */
+  #concealed(): readonly string[] {
+    return this.#lost.flatMap(({ key, version, by }) => {
+      if (by === undefined || by.isGone) return [];
+      // Of several writes of a key the last one is named.
+      const losses = this.#losses.get(by) ?? [];
+      if (losses.some((lost) => lost.key === key && lost.version >= version)) return [];
+      return [
+        `${key}: ${version} was lost, and ${by.name}, which had acknowledged it, keeps silent.`,
+      ];
+    });
   }
 
   read(key: string, value: string | null, beganAt: number): void {
@@ -81,6 +185,20 @@ export function withoutEarlyReads(
     );
     return !early.some(({ value }) => value === read.value);
   });
+}
+
+/** The newest version of the key that was acknowledged before that moment. */
+function newestBefore(
+  writes: readonly ToldWrite[],
+  key: string,
+  moment: number,
+): Version | undefined {
+  let newest: Version | undefined;
+  for (const write of writes) {
+    if (write.key !== key || write.endedAt >= moment) continue;
+    if (newest === undefined || write.version > newest) newest = write.version;
+  }
+  return newest;
 }
 
 function operationOf(write: BegunWrite, endedMs: number | undefined): RegisterOperation {

@@ -6,6 +6,7 @@ import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Site } from "./client.ts";
 import type { WorldFaults } from "./faults.ts";
 import type { Command, Network } from "./network.ts";
+import { often } from "./often.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { StepLog } from "./step-log.ts";
 import type { Timeline } from "./timeline.ts";
@@ -75,17 +76,11 @@ export class Nemesis {
   }
 
   #often(everyMs: number | undefined, act: () => void): void {
-    if (everyMs === undefined) return;
     const { timeline, random, onChange } = this.#parts;
-    const again = () => {
-      timeline.after(-Math.log(1 - random.fraction()) * everyMs, () => {
-        if (this.#isOver) return;
-        act();
-        onChange();
-        again();
-      });
-    };
-    again();
+    often({ timeline, random, everyMs, isOver: () => this.#isOver }, () => {
+      act();
+      onChange();
+    });
   }
 
   #crash(): void {
@@ -175,7 +170,22 @@ export class Nemesis {
     if (this.#snapshots.length > 6) this.#snapshots.shift();
   }
 
+  /** Only what the store does not take can be lost, so every other time the store is away before Redis is. */
   #rollBack(): void {
+    const { timeline, random, store, onChange } = this.#parts;
+    if (random.fraction() < 0.5) {
+      this.#restart();
+      return;
+    }
+    this.#takeDown("the store", store);
+    timeline.after(300 + random.fraction() * 3_000, () => {
+      if (this.#isOver) return;
+      this.#restart();
+      onChange();
+    });
+  }
+
+  #restart(): void {
     const { redis, random } = this.#parts;
     const isTotal = random.fraction() < 0.1;
     if (isTotal) redis.flush();

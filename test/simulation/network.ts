@@ -23,6 +23,8 @@ export interface NetworkParts {
   /** After each command that a server has carried out. */
   readonly onCommand: (command: Command) => void;
   readonly onCrash: (machine: Machine) => void;
+  /** Whether the store is a library in the process, so that its commands are carried out by a machine that runs, and not elsewhere. */
+  readonly isStoreLocal?: boolean;
 }
 
 /** How long a driver waits for an answer before it gives the connection up, milliseconds. */
@@ -32,10 +34,14 @@ const DRIVER_LIMIT_MS = { redis: 2_000, store: 20_000 } as const;
 const LOST_CODE = {
   redis: (method: string) => (method === "write" ? "UNKNOWN_OUTCOME" : "CACHE_UNAVAILABLE"),
   store: (method: string) =>
-    method === "applyNewer" || method === "append" || method === "raiseEpoch"
-      ? "UNKNOWN_OUTCOME"
-      : "STORE_UNAVAILABLE",
+    MAY_HAVE_WRITTEN.has(method) ? "UNKNOWN_OUTCOME" : "STORE_UNAVAILABLE",
 } as const;
+
+/** What a port does in the process itself. */
+const NO_COMMAND: ReadonlySet<string | symbol> = new Set(["onLost", "changeStamp"]);
+
+/** What the outcome of a command of the store is called where nobody has answered, because it may have been carried out. */
+const MAY_HAVE_WRITTEN = new Set(["applyNewer", "append", "raiseEpoch", "write", "writeRow"]);
 
 /** Commands that are harmless when they are carried out twice, as the ports promise; a write in Redis is not. */
 const REPEATABLE = new Set([
@@ -60,6 +66,7 @@ const READ_BEFORE_ACT = new Set([
   "observe",
   "takeLease",
   "unprocessedOf",
+  "mint",
 ]);
 
 /** Every command of every process to every server goes through here, and meets what the mix of faults has for it. */
@@ -97,7 +104,7 @@ export class Network {
     return new Proxy(port, {
       get: (target, property) => {
         const member: unknown = Reflect.get(target, property, target);
-        if (property === "onLost") return (member as () => void).bind(target);
+        if (NO_COMMAND.has(property)) return (member as () => void).bind(target);
         if (property === "buckets") return this.connect(machine, server, member as object);
         if (typeof member !== "function") return member;
         return (...args: unknown[]) =>
@@ -141,16 +148,20 @@ export class Network {
       readonly settle: (outcome: Outcome) => void;
     },
   ): void {
-    const { timeline, onCommand } = this.#parts;
+    const { timeline, onCommand, isStoreLocal = false } = this.#parts;
     this.#underWay += 1;
-    timeline.after(how.inMs, () => {
-      this.#underWay -= 1;
+    const arrived = () => {
       // Not waited for: a step that meets a bucket without its state ends when that has been recovered.
       void outcomeOf(carryOut()).then((outcome) => {
         this.#log(command, outcome);
         onCommand(command);
         this.#reply(command, outcome, how);
       });
+    };
+    timeline.after(how.inMs, () => {
+      this.#underWay -= 1;
+      if (isStoreLocal && command.server === "store") command.machine.after(0, arrived);
+      else arrived();
     });
   }
 

@@ -1,6 +1,7 @@
 import { compose } from "../../src/app/compose.ts";
 import type { OpenedStore } from "../../src/app/open-store.ts";
 import type { CacheAuthorityPort } from "../../src/cache/cache-authority-port.ts";
+import type { CopyCachePort } from "../../src/cache/copy-cache-port.ts";
 import { parseConfig } from "../../src/config/parse-config.ts";
 import type { Log } from "../../src/lib/log.ts";
 import type { Random } from "../../src/lib/random.ts";
@@ -11,16 +12,24 @@ import type { Machine } from "./machine.ts";
 import type { StepLog } from "./step-log.ts";
 
 /** Addresses of servers that are handed in and never connected to. */
-const { config } = parseConfig({
-  REDIS_URL: "redis://simulated",
-  MONGODB_URI: "mongodb://simulated/lockstep",
-});
+const STORE = { MONGODB_URI: "mongodb://simulated/lockstep" };
+const CACHE_FIRST = parseConfig({ REDIS_URL: "redis://simulated", ...STORE }).config;
+const STORE_FIRST = parseConfig(STORE).config;
+
+/** The ports of a store behind the network; where Redis decides it has no authority. */
+export type SimulatedStore = Omit<OpenedStore, "authority" | "description"> &
+  Partial<Pick<OpenedStore, "authority">>;
 
 export interface SimulatedLockstepParts {
   readonly machine: Machine;
   readonly random: Random;
-  readonly redis: CacheAuthorityPort;
-  readonly store: Omit<OpenedStore, "authority" | "description">;
+  /** Where it decides. */
+  readonly redis?: CacheAuthorityPort;
+  readonly store: SimulatedStore;
+  /** The cache in the process, where the store decides. */
+  readonly copyCache?: CopyCachePort;
+  /** How long an answer is on its way to the caller, milliseconds. */
+  readonly answerMs?: () => number;
   readonly log: StepLog;
   /** Hears of what only a defect can bring about. */
   readonly onDefect: (what: string) => void;
@@ -31,20 +40,32 @@ export class SimulatedLockstep {
   readonly machine: Machine;
   readonly #envelope: Envelope;
   readonly #start: () => Promise<void>;
+  readonly #answerMs: () => number;
 
-  private constructor(machine: Machine, envelope: Envelope, start: () => Promise<void>) {
+  private constructor(
+    { machine, answerMs = () => 0 }: SimulatedLockstepParts,
+    envelope: Envelope,
+    start: () => Promise<void>,
+  ) {
     this.machine = machine;
     this.#envelope = envelope;
     this.#start = start;
+    this.#answerMs = answerMs;
   }
 
   static async compose(parts: SimulatedLockstepParts): Promise<SimulatedLockstep> {
-    const { machine, random, redis, store, onDefect } = parts;
+    const { machine, random, redis, store, copyCache, onDefect } = parts;
     const { clock } = machine;
     const logger = logOf(parts);
-    const opened: OpenedStore = { ...store, authority: NO_AUTHORITY, description: "simulated" };
-    const backends = { redis, store: opened };
-    const app = await compose(config, { clock, random, logger, backends });
+    const opened: OpenedStore = { authority: NO_AUTHORITY, ...store, description: "simulated" };
+    const config = redis === undefined ? STORE_FIRST : CACHE_FIRST;
+    const app = await compose(config, {
+      clock,
+      random,
+      logger,
+      backends: { store: opened, ...(redis === undefined ? {} : { redis }) },
+      ...(copyCache === undefined ? {} : { copyCache }),
+    });
     const envelope = new Envelope({
       tools: app.tools,
       clock,
@@ -53,7 +74,7 @@ export class SimulatedLockstep {
       callTimeoutMs: config.callTimeoutMs,
       redact: (text) => text,
     });
-    return new SimulatedLockstep(machine, envelope, async () => {
+    return new SimulatedLockstep(parts, envelope, async () => {
       try {
         await app.start();
       } catch (error) {
@@ -75,15 +96,24 @@ export class SimulatedLockstep {
     const { machine } = this;
     const answered = new Promise<Awaited<ReturnType<Envelope["call"]>>>((resolve, reject) => {
       machine.after(0, () => {
-        this.#envelope.call({ name: tool, args }).then(resolve, reject);
+        this.#envelope
+          .call({ name: tool, args })
+          .then((reply) => this.#answer(reply, resolve), reject);
       });
     });
     const reply = await Promise.race([answered, machine.gone]);
     return reply === undefined ? "gone" : readReply(tool, reply);
   }
+
+  /** What has been decided may still be lost on the way to the caller. */
+  #answer<Reply>(reply: Reply, resolve: (reply: Reply) => void): void {
+    const inMs = this.#answerMs();
+    if (inMs === 0) resolve(reply);
+    else this.machine.after(inMs, () => resolve(reply));
+  }
 }
 
-/** Redis decides in a simulation; whoever asks the store to has taken the wrong way. */
+/** Redis decides there; whoever asks the store to has taken the wrong way. */
 const NO_AUTHORITY: OpenedStore["authority"] = {
   hasEventPath: false,
   groupsWrites: false,

@@ -3,6 +3,12 @@ import type { CopyClass } from "../../src/verify/classify.ts";
 import type { FakeRedis } from "../support/fake-redis.ts";
 import type { FakeStore } from "../support/fake-store.ts";
 import type { Ledger } from "./ledger.ts";
+import { ShadowWatch } from "./shadow-watch.ts";
+
+/** Who hears of what verification calls an issue. */
+export interface Alarm {
+  alarm(key: string, copyClass: CopyClass): void;
+}
 
 export interface WatchParts {
   readonly redis: FakeRedis;
@@ -19,40 +25,21 @@ export interface WatchParts {
 export const EXPIRING = "expiring:";
 
 /** What must hold at every step, looked at past all processes, on the servers themselves. */
-export class Watch {
+export class Watch implements Alarm {
   readonly #parts: WatchParts;
-  readonly #rowVersions = new Map<string, Version>();
-  readonly #versionOfValue = new Map<string, Version>();
+  readonly #shadow: ShadowWatch;
   /** Whether a backlog is excused: something is wrong with a server, a machine or the network. */
   isTroubled = true;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
+    this.#shadow = new ShadowWatch(parts.onViolation, parts.isPinned && !parts.isRolledBack);
   }
 
   /** After each command that a server has carried out, and after whatever is done to a server. */
   look(): void {
-    this.#shadowIsMonotone();
+    this.#shadow.look(this.#parts.store.rows);
     this.#acknowledgedIsDurable();
-  }
-
-  /** The shadow never goes back, and no value that was written once comes back under another version. */
-  #shadowIsMonotone(): void {
-    const { store, onViolation } = this.#parts;
-    for (const [key, { version, value }] of store.rows) {
-      const before = this.#rowVersions.get(key);
-      if (before === version) continue;
-      if (before !== undefined && version < before) {
-        onViolation(`The shadow of ${key} went back from ${before} to ${version}.`);
-      }
-      this.#rowVersions.set(key, version);
-      if (value === null) continue;
-      const written = this.#versionOfValue.get(value);
-      if (written !== undefined && written !== version) {
-        onViolation(`${value} of ${key} was written as ${written} and again as ${version}.`);
-      }
-      this.#versionOfValue.set(value, version);
-    }
   }
 
   /** What was acknowledged, or something newer, is in the shadow, the outbox or the journal. */
@@ -98,6 +85,10 @@ export class Watch {
       .toSorted()
       .at(-1);
     return newest !== undefined && !ledger.told.has(newest);
+  }
+
+  rows(): FakeStore["rows"] {
+    return this.#parts.store.rows;
   }
 
   /** Journal and outbox have drained. */

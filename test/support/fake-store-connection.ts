@@ -11,6 +11,7 @@ import { LockstepError } from "../../src/model/lockstep-error.ts";
 import type { RunTimeSettings } from "../../src/model/sync-settings.ts";
 import { type Version, writtenAtMs } from "../../src/model/version.ts";
 import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
+import type { AuthorityCommands } from "../../src/store/drivers/mongodb/authority-commands.ts";
 import type { OutboxEvent, OutboxPort } from "../../src/store/outbox-port.ts";
 import type { PurgePort } from "../../src/store/purge-port.ts";
 import type { RecordsPort } from "../../src/store/records-port.ts";
@@ -18,6 +19,7 @@ import type { SettingsPort } from "../../src/store/settings-port.ts";
 import { beginLife, lifeLeftMs } from "../../src/store/statement-life.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
 import type { FakeStore, HeldEvent } from "./fake-store.ts";
+import { fakeAuthorityCommands } from "./fake-store-authority.ts";
 import { fakePurge } from "./fake-store-purge.ts";
 import { fakeRecords } from "./fake-store-records.ts";
 
@@ -28,6 +30,8 @@ export interface FakeStoreConnection {
   readonly bucketStates: BucketStatesPort;
   readonly purge: PurgePort;
   readonly records: RecordsPort;
+  /** What an authority on this store is made of. */
+  readonly commands: AuthorityCommands;
 }
 
 /**
@@ -50,6 +54,7 @@ export function openFakeStore(server: FakeStore, clock: Clock): FakeStoreConnect
     bucketStates: fakeBucketStates(server, reach),
     purge: fakePurge(server, reach),
     records: fakeRecords(server, clock, reach),
+    commands: fakeAuthorityCommands(server, clock, reach),
   };
 }
 

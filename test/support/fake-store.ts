@@ -37,6 +37,8 @@ export class FakeStore {
   readonly leases = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   /** By bucket; one that is missing was never raised. */
   readonly epochs = new Map<number, number>();
+  /** By bucket: the last seq that the store itself has minted. */
+  readonly lastSeqs = new Map<number, number>();
   /** For which cache each was raised last. */
   readonly raisedFor = new Map<number, string>();
   /** By bucket; the highest version of what was purged. */

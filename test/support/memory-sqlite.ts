@@ -36,6 +36,11 @@ export async function openMemorySqlite(options: {
   const storeId = random.hex(16);
   connection.exec(schemaSql(storeId));
   const database = new SqliteDatabase(connection, { storeId, clock, lockWaitMs: 0 });
+  return sqlitePorts(database, clock);
+}
+
+/** All ports of the driver on a connection that is open. */
+export function sqlitePorts(database: SqliteDatabase, clock: Clock): MemorySqlite {
   return {
     store: new SqliteStore({ database, clock, graceMs: DAY_MS }),
     outbox: new SqliteOutbox({ database, clock, retentionMs: DAY_MS }),

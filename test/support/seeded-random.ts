@@ -33,6 +33,11 @@ export class SeededRandom implements Random {
     return choices[this.integer(choices.length)]!;
   }
 
+  /** A source of its own: what is drawn from it moves nothing here. */
+  fork(): SeededRandom {
+    return new SeededRandom(this.integer(2 ** 32));
+  }
+
   /** SplitMix32: a Weyl sequence through two rounds of multiply and shift. */
   #next(): number {
     this.#state = (this.#state + 0x9e3779b9) >>> 0;

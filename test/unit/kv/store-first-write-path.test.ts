@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { closedAfterEach } from "../../contract/closed-after-each.ts";
 import { deleteOf, ifAbsent, setOf, withId } from "../../contract/commands.ts";
@@ -127,8 +127,21 @@ describe("StoreFirstWritePath", () => {
   });
 
   describe("on a slow store", () => {
-    const gate = deferred();
+    let gate = deferred();
+    beforeEach(() => {
+      gate = deferred();
+    });
     const openSlow = closedAfterEach(() =>
+      openStoreFirstWorld((own) => ({
+        groupsWrites: false,
+        // Already on its way to the server, so nobody asks any more whether it is still wanted.
+        write: async (command, { to, onCommitted = () => undefined }) => {
+          await gate.promise;
+          return own.write(command, { to, onCommitted });
+        },
+      })),
+    );
+    const openWaiting = closedAfterEach(() =>
       openStoreFirstWorld((own) => ({
         groupsWrites: false,
         write: async (...args) => {
@@ -137,6 +150,17 @@ describe("StoreFirstWritePath", () => {
         },
       })),
     );
+
+    it("sends nothing more for a caller who was told that nobody knows", async () => {
+      const { writes, reads, pool, clock } = await openWaiting();
+      const write = writes.write(setOf({ value: "late" }), "direct");
+      await expect(runThrough(clock, write)).rejects.toMatchObject({ code: "UNKNOWN_OUTCOME" });
+
+      gate.resolve();
+      await pool.idle();
+
+      expect(await reads.read("user:1")).toMatchObject({ found: false });
+    });
 
     it("does not know the outcome after the limit, and its copy follows a late commit", async () => {
       const { writes, reads, pool, clock, stats } = await openSlow();

@@ -10,17 +10,16 @@ import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
 import { newestStored } from "../../newest-stored.ts";
 import type { OutboxPort } from "../../outbox-port.ts";
 import { beginLife } from "../../statement-life.ts";
-import type {
-  AuthorityWrite,
-  ChangeStamp,
-  CurrentEntry,
-  RowGuard,
-  StoreAuthorityPort,
+import {
+  type AuthorityWrite,
+  type ChangeStamp,
+  type CurrentEntry,
+  checkWanted,
+  type RowGuard,
+  type StoreAuthorityPort,
 } from "../../store-authority-port.ts";
 import type { StorePort } from "../../store-port.ts";
-import { guardedWrite } from "./guarded-write.ts";
-import type { MongoConnection } from "./mongo-connection.ts";
-import { mintVersion } from "./version-mint.ts";
+import type { AuthorityCommands } from "./authority-commands.ts";
 
 /** Each attempt after the first has met another writer's newer version of the same key. */
 const ATTEMPTS_MAX = 30;
@@ -44,25 +43,21 @@ type Judged = Passed | Exclude<AuthorityWrite, { readonly outcome: "written" }>;
 export class MongoAuthority implements StoreAuthorityPort {
   readonly hasEventPath = false;
   readonly groupsWrites = false;
-  readonly #connection: MongoConnection;
+  readonly #commands: AuthorityCommands;
   readonly #store: Pick<StorePort, "get">;
   readonly #outbox: Pick<OutboxPort, "unprocessedOf">;
   readonly #clock: Clock;
-  readonly #graceMs: number;
 
   constructor(options: {
-    readonly connection: MongoConnection;
+    readonly commands: AuthorityCommands;
     readonly store: Pick<StorePort, "get">;
     readonly outbox: Pick<OutboxPort, "unprocessedOf">;
     readonly clock: Clock;
-    /** How long a tombstone or an expired row must be kept, milliseconds. */
-    readonly graceMs: number;
   }) {
-    this.#connection = options.connection;
+    this.#commands = options.commands;
     this.#store = options.store;
     this.#outbox = options.outbox;
     this.#clock = options.clock;
-    this.#graceMs = options.graceMs;
   }
 
   async write(
@@ -71,6 +66,7 @@ export class MongoAuthority implements StoreAuthorityPort {
       readonly to: "shadow" | "outbox";
       readonly guard?: RowGuard;
       readonly onCommitted?: (current: CurrentEntry) => void;
+      readonly signal?: AbortSignal;
     },
   ): Promise<AuthorityWrite> {
     if (options.to === "outbox") {
@@ -78,11 +74,12 @@ export class MongoAuthority implements StoreAuthorityPort {
     }
     let floor: Version | undefined;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      checkWanted(options.signal);
       const judged = await this.#judge(command, options.guard);
       if (judged.outcome !== "passed") return judged;
       const result = await this.#attempt(
         command,
-        { ...judged, guard: options.guard ?? judged.guard },
+        { ...judged, guard: options.guard ?? judged.guard, signal: options.signal },
         floor,
       );
       // What was judged is no longer what stands there; a caller's own guard is the caller's to judge again.
@@ -136,21 +133,22 @@ export class MongoAuthority implements StoreAuthorityPort {
 
   async #attempt(
     command: WriteCommand,
-    { guard, records = [] }: Pick<Passed, "guard" | "records">,
+    {
+      guard,
+      records = [],
+      signal,
+    }: Pick<Passed, "guard" | "records"> & { readonly signal: AbortSignal | undefined },
     floor: Version | undefined,
   ): Promise<AuthorityWrite | { readonly outcome: "overtaken"; readonly by: Version }> {
     const life = beginLife(this.#clock);
     const [version, event] = await Promise.all([
-      this.#connection.call("mint a version", (database) =>
-        mintVersion(database, bucketOf(command.key), floor),
-      ),
+      this.#commands.mint(bucketOf(command.key), floor),
       this.#newestEvent(command.key),
     ]);
+    checkWanted(signal);
     const nowMs = this.#clock.nowMs();
     const entry = mintedEntry(command, version, nowMs, records);
-    const judged = await this.#connection.callWhileAlive("write a row", life, (database, until) =>
-      guardedWrite(database, { entry, guard, event, nowMs, graceMs: this.#graceMs, until }),
-    );
+    const judged = await this.#commands.writeRow({ entry, guard, event, nowMs }, life);
     return judged.outcome === "written" ? { ...judged, entry } : judged;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../lib/clock.ts";
 import type { Log } from "../../../lib/log.ts";
 import type { Random } from "../../../lib/random.ts";
+import { authorityCommands } from "./authority-commands.ts";
 import { MongoAuthority } from "./mongo-authority.ts";
 import { MongoBucketStates } from "./mongo-bucket-states.ts";
 import { MongoConnection } from "./mongo-connection.ts";
@@ -43,7 +44,8 @@ export function openMongo(options: OpenMongoOptions): OpenedMongo {
   const connection = new MongoConnection({ uri, retentionMs, clock, random, log });
   const store = new MongoStore({ connection, clock, graceMs });
   const outbox = new MongoOutbox({ connection, clock, random, log });
-  const authority = new MongoAuthority({ connection, store, outbox, clock, graceMs });
+  const commands = authorityCommands(connection, graceMs);
+  const authority = new MongoAuthority({ commands, store, outbox, clock });
   const settings = new MongoSettings(connection);
   const bucketStates = new MongoBucketStates(connection);
   const purge = new MongoPurge({ connection, clock });

@@ -31,6 +31,14 @@ export interface GroupedWriteOptions<T> {
   readonly onCommitted?: ((result: T) => void) | undefined;
 }
 
+export interface GroupCommitOptions {
+  readonly clock: Clock;
+  /** How long a write waits for another process' lock, milliseconds. */
+  readonly lockWaitMs: number;
+  /** Resolves when this turn of the event loop is over; a simulation has turns of its own. */
+  readonly endOfTurn?: (() => Promise<void>) | undefined;
+}
+
 interface Member {
   readonly deadlineMs: number;
   readonly commitFailure: ErrorCode;
@@ -58,16 +66,18 @@ export class GroupCommit {
   readonly #transaction: Transaction;
   readonly #clock: Clock;
   readonly #lockWaitMs: number;
+  readonly #endOfTurn: () => Promise<void>;
   #waiting: Member[] = [];
   #isWorking = false;
 
   constructor(
     transaction: Transaction,
-    { clock, lockWaitMs }: { readonly clock: Clock; readonly lockWaitMs: number },
+    { clock, lockWaitMs, endOfTurn = turnOfLoop }: GroupCommitOptions,
   ) {
     this.#transaction = transaction;
     this.#clock = clock;
     this.#lockWaitMs = lockWaitMs;
+    this.#endOfTurn = endOfTurn;
   }
 
   /** `body` may run more than once; what it did in a transaction that was undone is as if it had not been. */
@@ -96,11 +106,11 @@ export class GroupCommit {
 
   async #work(): Promise<void> {
     this.#isWorking = true;
-    await endOfTurn();
+    await this.#endOfTurn();
     while (this.#waiting.length > 0) {
       const nowMs = this.#clock.monotonicMs();
       const refused = this.#attemptNow();
-      if (refused === undefined) await endOfTurn();
+      if (refused === undefined) await this.#endOfTurn();
       else {
         this.#refuse(refused, ({ deadlineMs }) => deadlineMs <= nowMs);
         if (this.#waiting.length > 0) await this.#clock.sleep(LOCK_RETRY_MS);
@@ -181,7 +191,7 @@ export class GroupCommit {
 }
 
 /** When everything that has arrived by now has been looked at. */
-function endOfTurn(): Promise<void> {
+function turnOfLoop(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

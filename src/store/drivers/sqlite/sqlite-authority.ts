@@ -6,12 +6,13 @@ import { mintedEntry } from "../../../model/minted-entry.ts";
 import { epochOf, formatVersion, seqOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
 import { ABSENT, isMet, standingAt } from "../../../model/write-condition.ts";
-import type {
-  AuthorityWrite,
-  ChangeStamp,
-  CurrentEntry,
-  RowGuard,
-  StoreAuthorityPort,
+import {
+  type AuthorityWrite,
+  type ChangeStamp,
+  type CurrentEntry,
+  checkWanted,
+  type RowGuard,
+  type StoreAuthorityPort,
 } from "../../store-authority-port.ts";
 import { type NewestHead, newestEntry, newestHead } from "./newest-rows.ts";
 import { appendEvent } from "./outbox-rows.ts";
@@ -24,6 +25,7 @@ interface WriteOptions {
   readonly to: "shadow" | "outbox";
   readonly guard?: RowGuard;
   readonly onCommitted?: (current: CurrentEntry) => void;
+  readonly signal?: AbortSignal;
 }
 
 type Decision =
@@ -61,9 +63,13 @@ export class SqliteAuthority implements StoreAuthorityPort {
 
   async write(
     command: WriteCommand,
-    { to, guard, onCommitted }: WriteOptions,
+    { to, guard, onCommitted, signal }: WriteOptions,
   ): Promise<AuthorityWrite> {
-    const decision = await this.#database.write(() => this.#decide(command, to, guard), {
+    const decide = () => {
+      checkWanted(signal);
+      return this.#decide(command, to, guard);
+    };
+    const decision = await this.#database.write(decide, {
       commitFailure: "UNKNOWN_OUTCOME",
       onCommitted: (made) => {
         if (made.outcome === "written") onCommitted?.(made.current);

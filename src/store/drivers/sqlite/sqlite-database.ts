@@ -1,15 +1,11 @@
-import type { Clock } from "../../../lib/clock.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import type { SqliteConnection } from "./load-sqlite.ts";
 import { isBusy, translated } from "./sqlite-error.ts";
 import { SqliteQuery } from "./sqlite-query.ts";
 
-export interface SqliteDatabaseParts {
+export interface SqliteDatabaseParts extends GroupCommitOptions {
   readonly storeId: string;
-  readonly clock: Clock;
-  /** How long a write waits for another process' lock, milliseconds. */
-  readonly lockWaitMs: number;
 }
 
 /**
@@ -23,7 +19,7 @@ export class SqliteDatabase {
   readonly #queries = new Map<string, SqliteQuery<unknown>>();
   #open = true;
 
-  constructor(connection: SqliteConnection, { storeId, clock, lockWaitMs }: SqliteDatabaseParts) {
+  constructor(connection: SqliteConnection, { storeId, ...options }: SqliteDatabaseParts) {
     this.#connection = connection;
     this.storeId = storeId;
     this.#writes = new GroupCommit(
@@ -35,7 +31,7 @@ export class SqliteDatabase {
         commit: () => this.#connection.exec("COMMIT"),
         rollBack: () => this.#rollBack(),
       },
-      { clock, lockWaitMs },
+      options,
     );
   }
 
