@@ -25,11 +25,9 @@ export interface EntrySettlerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** How long a lock is held at most, milliseconds; one that a dead process has left is free after it. */
-  readonly lockMs?: number;
 }
 
-/** Longer than one group takes while both servers are well. */
+/** How long a lock is held at most, milliseconds: longer than one group takes while both servers are well. */
 const LOCK_MS = 10_000;
 
 /** How long a lock that somebody else holds is waited for, and how often it is tried meanwhile, milliseconds. */
@@ -50,11 +48,9 @@ const ROUNDS_MAX = 5;
  */
 export class EntrySettler {
   readonly #parts: EntrySettlerParts;
-  readonly #lockMs: number;
 
   constructor(parts: EntrySettlerParts) {
     this.#parts = parts;
-    this.#lockMs = parts.lockMs ?? LOCK_MS;
   }
 
   /**
@@ -90,7 +86,7 @@ export class EntrySettler {
     const untilMs = clock.monotonicMs() + LOCK_WAIT_MS;
     for (;;) {
       const wanted = group.freeLocks();
-      const taken = await keys.lockMany(wanted, this.#lockMs);
+      const taken = await keys.lockMany(wanted, LOCK_MS);
       for (const [at, lock] of wanted.entries()) if (taken[at] === true) group.taken.add(lock);
       if (group.freeLocks().length === 0 || clock.monotonicMs() >= untilMs) break;
       await clock.sleep(LOCK_POLL_MS);

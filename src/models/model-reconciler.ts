@@ -70,8 +70,6 @@ export interface ModelReconcilerParts {
   readonly log: Log;
   /** How many documents and keys are looked at in a second; 0 for no limit. */
   readonly perSec: number;
-  /** As in EntrySettler. */
-  readonly lockMs?: number;
 }
 
 /**

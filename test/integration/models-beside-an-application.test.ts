@@ -1,0 +1,300 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { expect, it } from "@jest/globals";
+import { systemClock } from "../../src/lib/clock.ts";
+import { LockstepError } from "../../src/model/lockstep-error.ts";
+import { type ModelWorld, useModelWorld, userOf } from "../support/models/model-world.ts";
+import { type SeededRandom, seeded } from "../support/seeded-random.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+
+const NAME = "accounts.User";
+
+describeWith(["redis", "mongodb"], "a reconciliation", () => {
+  const world = useModelWorld(1);
+
+  it("does not leave an older entry to an application that writes, and drops its entry, meanwhile", async () => {
+    await world.store(userOf(1, 1));
+    const write = once(async () => {
+      await world.users.replaceOne({ _id: 1 }, userOf(1, 2));
+      await world.client.del("user:1");
+    });
+
+    const done = await world.reconciler({ between: { entries: write } }).reconcile(NAME);
+
+    expect(await world.versions(1)).toEqual({ stored: 2, cached: 2 });
+    expect(done).toMatchObject({ created: 1, updated: 0, conflicts: 0 });
+  });
+
+  it("leaves a newer entry that an application writes meanwhile, and brings the document up to it", async () => {
+    await world.store(userOf(1, 2));
+    await world.cache(userOf(1, 1));
+    const write = once(() => world.cache(userOf(1, 3)));
+
+    const done = await world.reconciler({ between: { entries: write } }).reconcile(NAME);
+
+    expect(await world.versions(1)).toEqual({ stored: 3, cached: 3 });
+    expect(done).toMatchObject({ updated: 1, conflicts: 0 });
+  });
+
+  it("keeps an orphan whose document comes while it is being removed", async () => {
+    await world.cache(userOf(1, 1));
+    const write = once(() => world.store(userOf(1, 1)));
+
+    await world.reconciler({ between: { entries: write } }).reconcile(NAME);
+
+    expect(await world.versions(1)).toEqual({ stored: 1, cached: 1 });
+  });
+
+  it("leaves a key alone that never comes to rest, without an entry that may be old", async () => {
+    await world.store(userOf(1, 1));
+    let version = 1;
+    const write = async () => {
+      version += 1;
+      await world.users.replaceOne({ _id: 1 }, userOf(1, version));
+    };
+
+    const done = await world.reconciler({ between: { entries: write } }).reconcile(NAME);
+
+    expect(done).toMatchObject({ created: 0, conflicts: 1 });
+    expect(await world.versions(1)).toEqual({ stored: version, cached: undefined });
+  });
+
+  it("leaves a key to an application that holds its lock", async () => {
+    await world.store(userOf(1, 1), userOf(2, 1));
+    await world.client.set(`lock:${NAME}:1`, "the application's");
+
+    const done = await world.reconciler().reconcile(NAME);
+
+    expect(done).toMatchObject({ created: 1, conflicts: 1 });
+    expect(await world.versions(1)).toMatchObject({ cached: undefined });
+    expect(await world.client.get(`lock:${NAME}:1`)).toBe("the application's");
+    expect(await world.client.exists(`lock:${NAME}:2`)).toBe(0);
+  });
+
+  it("changes nothing under a lock that it has lost", async () => {
+    await world.store(userOf(1, 1));
+    const lose = once(() => world.client.set(`lock:${NAME}:1`, "another's"));
+
+    const done = await world.reconciler({ between: { entries: lose } }).reconcile(NAME);
+
+    expect(done).toMatchObject({ created: 0, conflicts: 1 });
+    expect(await world.versions(1)).toMatchObject({ cached: undefined });
+    expect(await world.client.get(`lock:${NAME}:1`)).toBe("another's");
+  });
+
+  it("goes on after a crash where it was, once the locks that were left are free", async () => {
+    await world.store(...Array.from({ length: 9 }, (_, at) => userOf(at + 1, 1)));
+    let batches = 0;
+    const die = async () => {
+      batches += 1;
+      if (batches > 2) throw new LockstepError("CACHE_UNAVAILABLE", "The process is killed.");
+    };
+    const between = { entries: die, unlock: async () => undefined };
+    const dying = world.reconciler({ between });
+    await expect(dying.reconcile(NAME, { batchSize: 3 })).rejects.toThrow("killed");
+    const locks = await world.client.keys("lock:*");
+    expect(locks).toHaveLength(9);
+    await world.client.del(...locks);
+
+    const done = await world.reconciler().reconcile(NAME, { batchSize: 3 });
+
+    expect(done).toMatchObject({
+      checked: 3,
+      created: 3,
+      resumed: true,
+      complete: true,
+      conflicts: 0,
+    });
+    for (let id = 1; id <= 9; id += 1)
+      expect(await world.versions(id)).toMatchObject({ cached: 1 });
+  });
+
+  it("ends between two batches when it is cancelled, and begins anew with another force", async () => {
+    await world.store(...Array.from({ length: 6 }, (_, at) => userOf(at + 1, 1)));
+    const stop = new AbortController();
+    const reconciler = world.reconciler();
+    const cancelled = reconciler.reconcile(NAME, {
+      batchSize: 2,
+      signal: stop.signal,
+      progress: () => stop.abort(),
+    });
+    await expect(cancelled).rejects.toMatchObject({ code: "ABORTED" });
+    expect(await world.client.keys("user:*")).toHaveLength(2);
+
+    const forced = await reconciler.reconcile(NAME, { force: true });
+
+    expect(forced).toMatchObject({ checked: 6, created: 4, resumed: false, complete: true });
+  });
+
+  it("names a document that its collection refuses, and goes on", async () => {
+    await world.store(userOf(1, 1), userOf(2, 1));
+    await world.cache({ ...userOf(1, 2), name: "refused" }, userOf(2, 2));
+    await world.users.db.command({ collMod: "users", validator: { name: { $ne: "refused" } } });
+
+    const done = await world.reconciler().reconcile(NAME);
+
+    expect(done).toMatchObject({ updated: 1, errors: 1, complete: true });
+    expect(await world.versions(1)).toEqual({ stored: 1, cached: 2 });
+    expect(await world.versions(2)).toEqual({ stored: 2, cached: 2 });
+    expect(world.log.messages("error")).toEqual([
+      expect.stringMatching(/^Error syncing key user:1 to DB: MongoDB refused .*validation/),
+    ]);
+  });
+
+  it("does not guess the type of a field that the document does not have", async () => {
+    const deletedAt = new Date(0);
+    await world.store(userOf(1, 1));
+    await world.cache({ ...userOf(1, 2), deletedAt });
+
+    const unsure = await world.reconciler().reconcile(NAME);
+    const sure = await world
+      .reconciler({ model: { types: { deletedAt: "date" } } })
+      .reconcile(NAME);
+
+    expect(unsure).toMatchObject({ updated: 0, errors: 1 });
+    expect(world.log.messages("error")[0]).toContain("deletedAt");
+    expect(sure).toMatchObject({ updated: 1, errors: 0 });
+    expect(await world.users.findOne({ _id: 1 })).toEqual({ ...userOf(1, 2), deletedAt });
+  });
+});
+
+for (const { name, replicaSet } of [
+  { name: "a standalone server", replicaSet: 0 },
+  { name: "a replica set", replicaSet: 1 },
+] as const) {
+  describeWith(["redis", "mongodb"], `a reconciliation on ${name}`, () => {
+    const world = useModelWorld(replicaSet);
+
+    it("leaves a newer document that an application writes meanwhile, and follows it", async () => {
+      await world.store(userOf(1, 1));
+      await world.cache(userOf(1, 2));
+      const write = once(() => world.users.replaceOne({ _id: 1 }, userOf(1, 3)));
+
+      const done = await world.reconciler({ between: { document: write } }).reconcile(NAME);
+
+      expect(await world.versions(1)).toEqual({ stored: 3, cached: 3 });
+      expect(done).toMatchObject({ updated: 1, conflicts: 0 });
+      expect(world.log.messages("info")).not.toContain(`Synced ${NAME} 1 to DB`);
+    });
+
+    it(
+      "never replaces a newer version, whatever applications and other reconciliations do meanwhile",
+      seeded(async (random) => {
+        const writers = Array.from({ length: 9 }, (_, at) => new Writer(world, at + 1, random));
+        await Promise.all(writers.map((writer) => writer.begin()));
+        const reconcilers = [0, 1].map(() => world.reconciler({ clock: systemClock }));
+        const stop = new AbortController();
+        const reconciling = reconcilers.map(async (reconciler) => {
+          let passes = 0;
+          for (; !stop.signal.aborted; passes += 1)
+            await reconciler.reconcile(NAME, { batchSize: 7 });
+          return passes;
+        });
+
+        await Promise.all(writers.map((writer) => writer.write(6)));
+        stop.abort();
+        await Promise.all(reconciling);
+
+        for (const { id, version } of writers) {
+          const { stored, cached } = await world.versions(id);
+          expect({ id, stored }).toEqual({ id, stored: version });
+          expect({ id, cached: cached ?? version }).toEqual({ id, cached: version });
+        }
+        const last = await world.reconciler().reconcile(NAME);
+        expect(last).toMatchObject({ conflicts: 0, errors: 0, complete: true });
+        for (const { id, version } of writers)
+          expect(await world.versions(id)).toEqual({ stored: version, cached: version });
+      }),
+    );
+  });
+}
+
+describeWith(["redis", "mongodb"], "a reconciliation of other encodings", () => {
+  const world = useModelWorld(0);
+
+  it("leaves the fields of a hash that are not declared", async () => {
+    const model = { encoding: "hash", fields: ["name", "__v"] } as const;
+    await world.store(userOf(1, 2), userOf(2, 1), userOf(3, 1));
+    await world.client.hset("user:1", { name: "1 v1", __v: "1", visits: "7" });
+    await world.client.hset("user:2", { name: "2 v2", __v: "2", visits: "8" });
+    await world.client.hset("user:4", { name: "gone", __v: "1", visits: "9" });
+    await world.client.expire("user:1", 1_000);
+
+    const done = await world.reconciler({ model }).reconcile(NAME);
+
+    expect(done).toMatchObject({ created: 1, updated: 2, removed: 1, complete: true });
+    expect(await world.client.hgetall("user:1")).toEqual({ name: "1 v2", __v: "2", visits: "7" });
+    expect(await world.client.ttl("user:1")).toBeGreaterThan(0);
+    expect(await world.client.hgetall("user:3")).toEqual({ name: "3 v1", __v: "1" });
+    expect(await world.client.hgetall("user:4")).toEqual({ visits: "9" });
+    expect(await world.users.findOne({ _id: 2 })).toMatchObject({ name: "2 v2", __v: 2 });
+  });
+
+  it("writes a whole hash, and text, as they are declared, and then finds nothing to do", async () => {
+    await world.store(userOf(1, 1));
+    const hash = world.reconciler({ model: { encoding: "hash", ttlSec: 100 } });
+
+    expect(await hash.reconcile(NAME)).toMatchObject({ created: 1 });
+    expect(await world.client.hgetall("user:1")).toEqual({
+      _id: "1",
+      name: "1 v1",
+      updatedAt: "1970-01-01T00:00:01.000Z",
+      __v: "1",
+    });
+    expect(await world.client.ttl("user:1")).toBeGreaterThan(0);
+    expect(await hash.reconcile(NAME)).toMatchObject({ created: 0, updated: 0 });
+
+    await world.client.del("user:1");
+    const text = world.reconciler({ model: { encoding: "string", fields: ["name"] } });
+
+    expect(await text.reconcile(NAME)).toMatchObject({ created: 1 });
+    expect(await world.client.get("user:1")).toBe("1 v1");
+    expect(await text.reconcile(NAME)).toMatchObject({ created: 0, updated: 0 });
+  });
+});
+
+/**
+ * One of three applications, by the number of its user: it writes the document and drops the entry, or writes the
+ * document and then the entry, or the entry and then the document. It writes its user one write after the other, so that it
+ * alone would never leave an older version anywhere.
+ */
+class Writer {
+  readonly id: number;
+  readonly #world: ModelWorld;
+  readonly #random: SeededRandom;
+  version = 1;
+
+  constructor(world: ModelWorld, id: number, random: SeededRandom) {
+    this.id = id;
+    this.#world = world;
+    this.#random = random;
+  }
+
+  async begin(): Promise<void> {
+    await this.#world.store(userOf(this.id, 1));
+    if (this.#random.fraction() < 0.5) await this.#world.cache(userOf(this.id, 1));
+  }
+
+  async write(times: number): Promise<void> {
+    const { users, client } = this.#world;
+    for (let time = 0; time < times; time += 1) {
+      for (let turns = this.#random.integer(20); turns > 0; turns -= 1) await nextTurn();
+      const next = userOf(this.id, this.version + 1);
+      const { _id, ...fields } = next;
+      if (this.id % 3 === 2) await this.#world.cache(next);
+      // Whoever writes the entry first may be overtaken by a reconciliation.
+      await users.updateOne({ _id, __v: { $lt: next.__v } }, { $set: fields });
+      if (this.id % 3 === 0) await client.del(`user:${_id}`);
+      if (this.id % 3 === 1) await this.#world.cache(next);
+      this.version = next.__v;
+    }
+  }
+}
+
+function once(work: () => Promise<unknown>): () => Promise<void> {
+  let hasRun = false;
+  return async () => {
+    if (hasRun) return;
+    hasRun = true;
+    await work();
+  };
+}
