@@ -133,10 +133,12 @@ export class BackPressure {
     const cost = Math.ceil(newcomer.bytes * ROUNDING) + WRITE_OVERHEAD_BYTES;
     if (this.#isLookDue(cost)) void this.#look();
     // What is only reckoned must not refuse anybody, nor keep the level up afterwards.
-    if (this.#judgement(cost).level === "refuse" && this.#isStale) {
+    let judged = this.#judgement(cost);
+    if (judged.level === "refuse" && this.#isStale) {
       await within(this.#clock, LOOK_LIMIT_MS, this.#look());
+      judged = this.#judgement(cost);
     }
-    const judged = this.#judge(cost);
+    this.#enter(judged);
     if (this.#isRefused(judged, newcomer, cost)) {
       this.#refused += 1;
       throw this.#overloaded(judged);
@@ -212,12 +214,6 @@ export class BackPressure {
     });
   }
 
-  #judge(cost = 0): PressureJudgement {
-    const judged = this.#judgement(cost);
-    this.#enter(judged);
-    return judged;
-  }
-
   #judgement(cost: number): PressureJudgement {
     return judgePressure(this.#inputs(cost), this.#limits, this.#level);
   }
@@ -263,7 +259,9 @@ export class BackPressure {
       }
     }
     this.#lookedAtMs = this.#clock.monotonicMs();
-    const { fill } = this.#judge();
+    const judged = this.#judgement(0);
+    this.#enter(judged);
+    const { fill } = judged;
     const last = this.#lastFill;
     const now = { fill, atMs: this.#lookedAtMs };
     if (last === undefined) this.#lastFill = now;

@@ -53,7 +53,8 @@ const WIDEN_AFTER_MS = 10_000;
 interface Gauge {
   readonly fill: number;
   readonly level: PressureLevel;
-  readonly what: string;
+  /** Every write is judged, and hardly any is told why. */
+  readonly what: () => string;
 }
 
 /**
@@ -76,7 +77,8 @@ export function judgePressure(
     {
       fill: memoryFill,
       level: isBehind || memoryLevel === "refuse" ? memoryLevel : "calm",
-      what: `Redis cannot let go of ${percent(memoryRatio ?? 0)} of its memory (limit ${percent(limits.memoryRatio)})`,
+      what: () =>
+        `Redis cannot let go of ${percent(memoryRatio ?? 0)} of its memory (limit ${percent(limits.memoryRatio)})`,
     },
     gauge(unsyncedMb, limits.unsyncedMb, before, (limit) => {
       return `about ${Math.round(unsyncedMb)} MB wait for the store in Redis (limit ${limit} MB)`;
@@ -90,7 +92,7 @@ export function judgePressure(
     {
       fill: 0,
       level: ageSec * 1000 > WIDEN_AFTER_MS ? "widen" : "calm",
-      what: `the oldest write has waited ${Math.round(ageSec)} s for the store`,
+      what: () => `the oldest write has waited ${Math.round(ageSec)} s for the store`,
     },
   ];
   const worst = gauges.reduce((most, one) => (isAbove(one, most) ? one : most));
@@ -98,7 +100,7 @@ export function judgePressure(
     level: worst.level,
     fill: Math.max(...gauges.map(({ fill }) => fill)),
     memoryFill,
-    reason: worst.level === "calm" ? "No limit is near." : `${capital(worst.what)}.`,
+    reason: worst.level === "calm" ? "No limit is near." : `${capital(worst.what())}.`,
   };
 }
 
@@ -146,15 +148,16 @@ function gauge(
   what: (limit: number) => string,
 ): Gauge {
   const fill = limit === 0 ? 0 : value / limit;
-  return { fill, level: levelAt(fill, before), what: what(limit) };
+  return { fill, level: levelAt(fill, before), what: () => what(limit) };
 }
 
 function levelAt(fill: number, before: PressureLevel): PressureLevel {
-  const held = PRESSURE_LEVELS.filter((level) => {
+  let held: PressureLevel = "calm";
+  for (const level of PRESSURE_LEVELS) {
     const entry = ENTRY[level];
-    return fill >= (isAtLeast(before, level) ? entry - HYSTERESIS : entry);
-  });
-  return held.at(-1) ?? "calm";
+    if (fill >= (isAtLeast(before, level) ? entry - HYSTERESIS : entry)) held = level;
+  }
+  return held;
 }
 
 function isAbove(one: Gauge, other: Gauge): boolean {

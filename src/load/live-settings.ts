@@ -48,6 +48,8 @@ export class LiveSettings {
   readonly #hasEventPath: boolean;
   readonly #loop: WorkerLoop;
   #stored: StoredSettings = { revision: 0, settings: {} };
+  /** Made when they change: each write asks for them several times. */
+  #inForce: SyncSettings;
   #changes = 0;
 
   constructor(parts: {
@@ -62,6 +64,7 @@ export class LiveSettings {
   }) {
     this.#port = parts.port;
     this.#defaults = parts.defaults;
+    this.#inForce = parts.defaults;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#by = parts.by;
@@ -80,8 +83,7 @@ export class LiveSettings {
   }
 
   get inForce(): SyncSettings {
-    const { settings } = this.#stored;
-    return eachSetting((name) => settings[name]?.value ?? this.#defaults[name]) as SyncSettings;
+    return this.#inForce;
   }
 
   isRunTime(name: SettingName): boolean {
@@ -116,6 +118,10 @@ export class LiveSettings {
   #adopt(stored: StoredSettings): void {
     const isNew = stored.revision !== this.#stored.revision;
     this.#stored = stored;
+    const { settings } = stored;
+    this.#inForce = eachSetting(
+      (name) => settings[name]?.value ?? this.#defaults[name],
+    ) as SyncSettings;
     if (isNew) this.#log.info({ ...this.inForce }, "Settings made at run time are in force");
   }
 
