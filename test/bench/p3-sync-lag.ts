@@ -3,6 +3,7 @@ import { startMongo } from "../support/servers/start-mongo.ts";
 import { startRedis } from "../support/servers/start-redis.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type { Bench, BenchOptions } from "./bench-options.ts";
+import { Failures } from "./failures.ts";
 import type { Figure } from "./figure.ts";
 import { type MixedOperation, mixOf } from "./mix.ts";
 import { openLoop, percentile } from "./open-loop.ts";
@@ -36,13 +37,14 @@ export const measureSyncLag: Bench = async (options) => {
   const server = await openServer(variables);
   const backlog = new BacklogWatch(variables);
   const raw = new mongoose.mongo.MongoClient(mongo.uri);
+  const failures = new Failures("P3", options.say);
   try {
     const lags = new Map<string, number[]>(BOUNDS.map(({ name }) => [name, []]));
     const bare = new Map<string, number[]>(BOUNDS.map(({ name }) => [name, []]));
     for (let round = options.warmUp ? 0 : 1; round <= options.rounds; round += 1) {
-      const load = await fullLoad(server, options);
+      const load = await fullLoad(server, options, failures);
       await backlog.untilEmpty();
-      const seenLags = await lagsAt(load / 2, server, options);
+      const seenLags = await lagsAt(load / 2, server, options, failures);
       await backlog.untilEmpty();
       const seenBare = await bareWrites(raw, options);
       if (round === 0) continue;
@@ -55,7 +57,7 @@ export const measureSyncLag: Bench = async (options) => {
       ({ name, floorMs, targetMs }) =>
         ({
           metric: "P3",
-          what: `sync lag at half load, ${name}`,
+          what: `sync lag at half load, ${name}${failures.told}`,
           unit: "ms",
           better: "lower",
           measured: spreadOf(lags.get(name)!),
@@ -79,10 +81,10 @@ export const measureSyncLag: Bench = async (options) => {
 };
 
 /** Operations per second of the usual mix, 100 at once, whose writes wait until they are durable. */
-function fullLoad(server: OpenServer, options: BenchOptions): Promise<number> {
+function fullLoad(server: OpenServer, options: BenchOptions, failures: Failures): Promise<number> {
   const mix = mixOf(options.small ? OPERATIONS_SMALL : OPERATIONS, { seed: 3 });
   return perSecond(mix.length, () =>
-    inFlight(mix, IN_FLIGHT, (operation) => operate(server, operation, "durable")),
+    inFlight(mix, IN_FLIGHT, (operation) => failures.count(operate(server, operation, "durable"))),
   );
 }
 
@@ -90,6 +92,7 @@ async function lagsAt(
   load: number,
   server: OpenServer,
   options: BenchOptions,
+  failures: Failures,
 ): Promise<readonly number[]> {
   const count = options.small ? OPERATIONS_SMALL : Math.round(load * ROUND_SECONDS);
   const mix = mixOf(count, { seed: 4 });
@@ -104,7 +107,7 @@ async function lagsAt(
   try {
     await openLoop({ perSecond: load, count, wait: "timer" }, async (index) => {
       const operation = mix[index]!;
-      const receipt = await operate(server, operation, "cache");
+      const receipt = await failures.count(operate(server, operation, "cache"));
       if (receipt !== undefined) {
         const { version } = receipt;
         acknowledged.push({ key: operation.key, version, atMs: performance.now() });

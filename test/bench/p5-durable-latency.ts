@@ -3,6 +3,7 @@ import mongoose from "mongoose";
 import { startMongo } from "../support/servers/start-mongo.ts";
 import { startRedis } from "../support/servers/start-redis.ts";
 import type { Bench } from "./bench-options.ts";
+import { Failures } from "./failures.ts";
 import { mixOf } from "./mix.ts";
 import { openLoop, percentile } from "./open-loop.ts";
 import { openServer } from "./open-server.ts";
@@ -37,24 +38,17 @@ export const measureDurableLatency: Bench = async (options) => {
   const p99 = async (
     set: (key: string, value: string) => Promise<unknown>,
     get: (key: string) => Promise<unknown>,
-    onFailure: (error: unknown) => void,
+    watched = <T>(call: Promise<T>): Promise<T | undefined> => call,
   ) => {
     const latencies: number[] = [];
     await openLoop(load, async (index, dueMs) => {
       const { op, key, value } = mix[index]!;
-      await (op === "get" ? get(key) : set(key, value)).catch(onFailure);
+      await watched<unknown>(op === "get" ? get(key) : set(key, value));
       if (op === "set") latencies.push(performance.now() - dueMs);
     });
     return percentile(latencies, 0.99);
   };
-  let failures = 0;
-  const countFailure = (error: unknown) => {
-    failures += 1;
-    if (failures === 1) options.say(`P5 a call failed: ${String(error)}`);
-  };
-  const insistOnNone = (error: unknown) => {
-    throw error;
-  };
+  const failures = new Failures("P5", options.say);
   try {
     const spreads = await alternate(options, {
       raw: () =>
@@ -66,19 +60,18 @@ export const measureDurableLatency: Bench = async (options) => {
               { upsert: true, writeConcern: { w: "majority", j: true } },
             ),
           async (key) => (await client.get(key)) ?? rows.findOne({ _id: key }),
-          insistOnNone,
         ),
       lockstep: () =>
         p99(
           (key, value) => server.set(key, value, "shadow"),
           (key) => server.get(key),
-          countFailure,
+          (call) => failures.count(call),
         ),
     });
     return [
       {
         metric: "P5",
-        what: `write that waits for the shadow, p99${failures === 0 ? "" : ` (${failures} calls failed)`}`,
+        what: `write that waits for the shadow, p99${failures.told}`,
         unit: "ms",
         better: "lower",
         measured: spreads.lockstep,

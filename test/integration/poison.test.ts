@@ -104,7 +104,11 @@ describeWith(["redis", "mongodb"], "a MongoDB that refuses a document", () => {
     const later = await lockstep.call("kv_set", { key: "poison", value: "allowed" });
     await waitUntil(async () => (await backends.rowOf("poison"))?.version === later.version);
     await waitUntil(async () => (await backends.markers()) === 0);
-    const verdict = await lockstep.call("verify_key_sync", { key: "poison" });
+    // The event is marked as processed only after the row and the acknowledgement.
+    const verdict = await waitUntil(async () => {
+      const seen = await lockstep.call("verify_key_sync", { key: "poison" });
+      return seen.verdict !== "pending" && seen;
+    });
     await setRule({});
     await lockstep.call("outbox_replay");
     await backends.untilSynced();
