@@ -128,7 +128,8 @@ export class Looker {
       const { key, value } = observation;
       const row = rows.get(key);
       bytes += (value?.text.length ?? 0) + (row?.value?.length ?? 0);
-      const proven = await this.#provesRemoval(observation);
+      // Not awaited where nothing is asked: most keys of a pass would wait for their turn for nothing.
+      const proven = seemsRemoved(observation) && (await this.#provesRemoval(observation));
       const { copyClass } = this.#classify(
         this.#look(observation, events.get(key) ?? [], row, proven),
       );
@@ -152,7 +153,8 @@ export class Looker {
     for (const digest of seen) {
       const { key, meta, valueBytes } = digest;
       const shadow = rows.get(key);
-      const removalProven = await this.#provesRemoval({ key, meta, value: valueBytes });
+      const observed = { key, meta, value: valueBytes };
+      const removalProven = seemsRemoved(observed) && (await this.#provesRemoval(observed));
       const { copyClass } = classifyDigests(
         {
           cache: isCurrentCopy(key, shadow)
@@ -187,12 +189,9 @@ export class Looker {
     return { settled, suspects: issues, bytes };
   }
 
-  async #provesRemoval({
-    key,
-    meta,
-    value,
-  }: Pick<CacheObservation, "key" | "meta"> & { readonly value: unknown }): Promise<boolean> {
-    if (meta === undefined || meta.tombstone || value !== undefined) return false;
+  async #provesRemoval(observation: Removable): Promise<boolean> {
+    const { key, meta } = observation;
+    if (meta === undefined || !seemsRemoved(observation)) return false;
     return this.#parts.provesRemoval(key, meta.version);
   }
 
@@ -267,6 +266,13 @@ export class Looker {
   #classify(look: Look): Verdict {
     return classify(look, this.#parts.syncObjectiveMs);
   }
+}
+
+type Removable = Pick<CacheObservation, "key" | "meta"> & { readonly value: unknown };
+
+/** A live meta whose value is gone. */
+function seemsRemoved({ meta, value }: Removable): boolean {
+  return meta?.tombstone === false && value === undefined;
 }
 
 const inMotion: Verdict = {

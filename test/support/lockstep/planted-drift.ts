@@ -11,6 +11,8 @@ export interface PlantedDrift {
   readonly what: string;
   readonly plant: (gardener: Gardener, key: string) => Promise<unknown>;
   readonly verdict: CopyClass;
+  /** What a comparison by digests takes it for, where that cannot see it. */
+  readonly byDigests?: CopyClass;
   /** What `force_sync_repair` does about it by itself. */
   readonly action: RepairAction;
   /** What is read after the repair; null: not found. */
@@ -21,6 +23,8 @@ export interface PlantedDrift {
   readonly after?: CopyClass;
   /** True where the cache must be one that holds unsynced writes and evicts nothing. */
   readonly needsPinned?: boolean;
+  /** True where MongoDB is made to refuse for a moment, so that nothing else may be written meanwhile. */
+  readonly needsFault?: boolean;
 }
 
 /** Brings keys into every state that verification knows. */
@@ -127,9 +131,11 @@ export const everyDrift: readonly PlantedDrift[] = [
       await gardener.redis.set(key, "theirs");
     },
     verdict: "changed_outside",
+    byDigests: "pending",
     action: "follow_cache",
     value: "theirs",
     needsPinned: true,
+    needsFault: true,
   },
   {
     what: "SET of another value where ours had been evicted",
@@ -179,6 +185,7 @@ export const everyDrift: readonly PlantedDrift[] = [
     undone: "synced",
     after: "deleted",
     needsPinned: true,
+    needsFault: true,
   },
   {
     what: "a row that was deleted",
@@ -231,6 +238,7 @@ export const everyDrift: readonly PlantedDrift[] = [
       await gardener.editRow(key, "edited", "old");
     },
     verdict: "corrupt",
+    byDigests: "cold",
     action: "none",
     value: "edited",
     after: "corrupt",
@@ -276,6 +284,7 @@ export const everyDrift: readonly PlantedDrift[] = [
     action: "sync_now",
     value: "ours",
     needsPinned: true,
+    needsFault: true,
   },
   {
     what: "a deleted key",

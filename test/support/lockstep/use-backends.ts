@@ -5,6 +5,7 @@ import { allowFailPoints, FailPoint } from "../servers/fail-point.ts";
 import type { MongoServers } from "../servers/mongo-servers.ts";
 import { startMongo } from "../servers/start-mongo.ts";
 import { type RedisServer, type StartRedisOptions, startRedis } from "../servers/start-redis.ts";
+import { WriteWatch } from "../servers/write-watch.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Caller } from "./caller.ts";
 import { type OpenLockstep, openLockstep, type Variables } from "./open-lockstep.ts";
@@ -94,6 +95,11 @@ export class Backends {
 
   startProcess(more: Variables = {}): Promise<StartedLockstep> {
     return this.#keep(startLockstep(this.variables(more)));
+  }
+
+  /** Sees what is written on either server from now on; the server's background jobs are not left out. */
+  watchWrites(): Promise<WriteWatch> {
+    return WriteWatch.begin({ redisUrl: this.redis.url, database: this.database });
   }
 
   rowOf(key: string): Promise<Row | null> {

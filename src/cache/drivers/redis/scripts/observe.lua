@@ -18,6 +18,7 @@ local function ttls_of(user_key, meta_key)
   return ttl, meta_ttl
 end
 
+local has_markers = redis.call('EXISTS', KEYS[2]) == 1
 local seen = { 'SEEN', integer_text(math.floor(now_us() / 1000)) }
 for i = 3, #KEYS, 2 do
   local value = redis.pcall('GET', KEYS[i])
@@ -26,7 +27,7 @@ for i = 3, #KEYS, 2 do
     value = false
     foreign = type_of(KEYS[i])
   end
-  local score = redis.call('ZSCORE', KEYS[2], KEYS[i])
+  local score = has_markers and redis.call('ZSCORE', KEYS[2], KEYS[i])
   local ttl, meta_ttl = ttls_of(KEYS[i], KEYS[i + 1])
   seen[#seen + 1] = {
     value,
