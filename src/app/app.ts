@@ -1,4 +1,7 @@
+import type { Backup } from "../backup/backup.ts";
+import type { Restore } from "../backup/restore.ts";
 import type { Tool } from "../transport/tool.ts";
+import type { CacheVerifier } from "../verify/cache-verifier.ts";
 
 /** A composed server without its transports. */
 export interface App {
@@ -15,6 +18,20 @@ export interface App {
   health(): Promise<AppHealth>;
   /** Stops the workers after the step they are in, and closes the backends. */
   close(): Promise<void>;
+}
+
+/** With the services of the operators' commands. */
+export interface OperatedApp extends App {
+  readonly operators: {
+    readonly backup: Backup;
+    readonly restore: Restore;
+    readonly verifier: CacheVerifier;
+  };
+  /**
+   * The tie between cache and store, and what else a look at both needs, without any worker. Instead of {@link App.start}.
+   * Errors as there.
+   */
+  startLooking(): Promise<void>;
 }
 
 export interface AppHealth {

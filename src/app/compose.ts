@@ -1,6 +1,9 @@
 import { hostname } from "node:os";
 import { bindTools } from "../../tools/index.ts";
+import { Backup } from "../backup/backup.ts";
+import { Restore } from "../backup/restore.ts";
 import type { ModelKeysPort } from "../cache/model-keys-port.ts";
+
 import { policyWarnings } from "../cache/policy-warnings.ts";
 import { readModelsFile } from "../config/read-models-file.ts";
 import type { Config } from "../config/schema.ts";
@@ -36,7 +39,7 @@ import { PlanJournal } from "../verify/plan-journal.ts";
 import { PlanUndoer } from "../verify/plan-undoer.ts";
 import { RepairPlanner } from "../verify/repair-planner.ts";
 import { Repairer } from "../verify/repairer.ts";
-import type { App, BackendHealth } from "./app.ts";
+import type { BackendHealth, OperatedApp } from "./app.ts";
 import { type AuthoritySide, type SideParts } from "./authority-side.ts";
 import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
@@ -51,7 +54,7 @@ const PING_LIMIT_MS = 2000;
  * Builds the server from its configuration: opens the drivers, hands them to services, and services to tools. The one
  * place that sees everything. Errors: CONFIG_INVALID, SCHEMA_TOO_NEW, STORE_UNAVAILABLE (a file that cannot be opened).
  */
-export async function compose(config: Config, environment: Environment): Promise<App> {
+export async function compose(config: Config, environment: Environment): Promise<OperatedApp> {
   const closers = new Closers();
   // Before anything is opened: what it declares is part of the configuration.
   const { modelsFile } = config;
@@ -74,9 +77,9 @@ async function composeAround(
   config: Config,
   environment: Environment,
   closers: Closers,
-): Promise<App> {
+): Promise<OperatedApp> {
   const { clock, random, logger: log } = environment;
-  const { store, outbox } = opened;
+  const { store, outbox, bucketStates } = opened;
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
   const pool = new SyncPool(clock, config.syncConcurrency);
   const circuit = new StoreCircuit(clock);
@@ -230,18 +233,28 @@ async function composeAround(
     }),
   });
 
+  async function tie(): Promise<void> {
+    if (journal === undefined || recovery === undefined) {
+      // What must not start should say so now, and not with its first call.
+      await storeIdUnlessDown(store);
+      return;
+    }
+    const link = new CacheLink({ cache: journal, store, recovery, clock, log });
+    closers.push("cache link", () => link.stop());
+    await link.start();
+  }
+
   return {
     tools,
     backends: { cache: side.description, store: opened.description },
+    operators: {
+      backup: new Backup({ store, outbox, bucketStates, clock }),
+      restore: new Restore({ store, bucketStates, acknowledge: side.acknowledge, clock }),
+      verifier: cacheVerifier,
+    },
+    startLooking: tie,
     async start() {
-      if (journal !== undefined && recovery !== undefined) {
-        const link = new CacheLink({ cache: journal, store, recovery, clock, log });
-        closers.push("cache link", () => link.stop());
-        await link.start();
-      } else {
-        // What must not start should say so now, and not with its first call.
-        await storeIdUnlessDown(store);
-      }
+      await tie();
       closers.push("settings", () => settings.stop());
       await settings.start();
       closers.push("back-pressure", () => pressure.stop());

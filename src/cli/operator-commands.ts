@@ -9,12 +9,32 @@ export interface OperatorCommandHelp {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export type OperatorCommandName = "doctor";
+export type OperatorCommandName = "backup" | "check" | "doctor" | "restore";
 
 const JSON_OPTION = "print the answer as one line of JSON";
 
 /** In the order in which help lists them. */
 export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
+  {
+    name: "backup",
+    title: "Write the shadow into a file",
+    usage: "<file> [--gzip] [--resume] [--json]",
+    description:
+      "Writes every row of the store, deletes among them, and the events that wait in the outbox into a new file, with checksums. Servers may go on meanwhile: what the store had acknowledged when the backup began is in it. What only Redis has is not. The file gets its name when it is whole; until then .part stands behind it.",
+    options: {
+      "--gzip": "compress; gunzip can read it",
+      "--resume": "go on with a backup of this name that was stopped, if there is one",
+      "--json": JSON_OPTION,
+    },
+  },
+  {
+    name: "check",
+    title: "Check a deployment: doctor and a full verification",
+    usage: "[--strict] [--json]",
+    description:
+      "Looks at the set-up as doctor does, then compares every key of cache and store. Changes nothing. Where doctor finds a problem, or nothing is there yet, nothing is compared.",
+    options: { "--strict": "count warnings as problems", "--json": JSON_OPTION },
+  },
   {
     name: "doctor",
     title: "Look at the set-up of cache and store",
@@ -22,6 +42,18 @@ export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
     description:
       "Looks at everything that Lockstep needs: versions, eviction policy and persistence of Redis, indexes, permissions, clocks, disk, the tie between Redis and store, and variables. Changes nothing, also where nothing is there yet. A backend that is down is told like any other problem.",
     options: { "--strict": "count warnings as problems", "--json": JSON_OPTION },
+  },
+  {
+    name: "restore",
+    title: "Bring a backup into the store",
+    usage: "<file> [--check-only] [--even-purged] [--json]",
+    description:
+      "Reads the whole file first, and writes nothing if any of it is damaged. Then writes each row that the store does not have in that version or a newer one, and tells the cache. It can be stopped and run again.",
+    options: {
+      "--check-only": "only read the file and say whether it is whole",
+      "--even-purged": "also write rows whose delete the store may have forgotten since the backup",
+      "--json": JSON_OPTION,
+    },
   },
 ];
 

@@ -24,7 +24,7 @@ function printError(text: string): string {
 }
 
 /** One line per field; what is inside another stands below it, further in. */
-function printFields(fields: object, indent: string): readonly string[] {
+export function printFields(fields: object, indent: string): readonly string[] {
   return Object.entries(fields).flatMap(([name, value]: [string, unknown]) => {
     const label = `${indent}${name}:`;
     if (Array.isArray(value)) {

@@ -35,6 +35,18 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { runDoctor } = await import("./run-doctor.ts");
       return runDoctor(command, context);
     }
+    case "check": {
+      const { runCheck } = await import("./run-check.ts");
+      return runCheck(command, context);
+    }
+    case "backup": {
+      const { runBackup } = await import("./run-backup.ts");
+      return runBackup(command, context);
+    }
+    case "restore": {
+      const { runRestore } = await import("./run-backup.ts");
+      return runRestore(command, context);
+    }
     case "version": {
       const { serverInfo } = await import("../transport/server-identity.ts");
       context.stdout.write(`${serverInfo.version}\n`);

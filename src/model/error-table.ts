@@ -152,6 +152,16 @@ const TABLE = {
     at: "store",
     hint: "Nothing was written: this process or its connection stood still for ten minutes between the decision and the write. Call again.",
   },
+  BACKUP_DAMAGED: {
+    kind: "input",
+    retryable: false,
+    hint: "Use another backup: nothing after the place named can be trusted. One that was begun and not ended (.part) goes on with lockstep backup --resume.",
+  },
+  BACKUP_TOO_NEW: {
+    kind: "input",
+    retryable: false,
+    hint: "The file was written by a newer release. Restore it with that release.",
+  },
   STORE_MISMATCH: {
     kind: "start-up",
     retryable: false,

@@ -52,6 +52,36 @@ describe("parseCommand", () => {
   });
 
   it.each([
+    [["doctor"], { kind: "doctor", json: false, strict: false }],
+    [["doctor", "--strict", "--json"], { kind: "doctor", json: true, strict: true }],
+    [["check", "--json"], { kind: "check", json: true, strict: false }],
+    [
+      ["backup", "a.gz", "--gzip"],
+      { kind: "backup", file: "a.gz", gzip: true, resume: false, json: false },
+    ],
+    [
+      ["backup", "--resume", "--", "-a"],
+      { kind: "backup", file: "-a", gzip: false, resume: true, json: false },
+    ],
+    [
+      ["restore", "--check-only", "a"],
+      { kind: "restore", file: "a", checkOnly: true, evenPurged: false, json: false },
+    ],
+    [
+      ["restore", "a", "--even-purged", "--json"],
+      { kind: "restore", file: "a", checkOnly: false, evenPurged: true, json: true },
+    ],
+    [["restore", "a", "--help"], { kind: "command-help", command: "restore" }],
+  ])("%j is a command of an operator", (argv, command) => {
+    expect(parseCommand(argv)).toEqual(command);
+  });
+
+  it.each([
+    [["doctor", "--jso"], "has no option --jso. Did you mean --json?"],
+    [["doctor", "--json=yes"], "--json takes no value"],
+    [["doctor", "now"], "lockstep doctor does not take now"],
+    [["backup"], "Name the file, as in: lockstep backup"],
+    [["restore", "a", "b"], "lockstep restore does not take b"],
     [["call"], "Name the tool"],
     [["--quiet"], "There is no option --quiet"],
     [["http", "9090"], "lockstep http takes no arguments"],
