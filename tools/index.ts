@@ -1,6 +1,7 @@
 import type { Tool } from "../src/transport/tool.ts";
 import { applySyncRepair } from "./apply-sync-repair.ts";
 import { checkCacheConsistency } from "./check-cache-consistency.ts";
+import { explainKey } from "./explain-key.ts";
 import { forceSyncRepair } from "./force-sync-repair.ts";
 import { getCacheTtlInfo } from "./get-cache-ttl-info.ts";
 import { hybridSyncAdaptive } from "./hybrid-sync/adaptive.ts";
@@ -27,6 +28,7 @@ import { verifyKeySync } from "./verify-key-sync.ts";
 const factories = [
   applySyncRepair,
   checkCacheConsistency,
+  explainKey,
   forceSyncRepair,
   getCacheTtlInfo,
   hybridSyncAdaptive,

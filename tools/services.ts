@@ -1,3 +1,4 @@
+import type { KeyExplainer } from "../src/history/key-explainer.ts";
 import type { CheckResults } from "../src/jobs/check-results.ts";
 import type { KvService } from "../src/kv/kv-service.ts";
 import type { TtlLister } from "../src/kv/ttl-lister.ts";
@@ -20,6 +21,7 @@ import type { Repairer } from "../src/verify/repairer.ts";
 export interface Services {
   readonly kv: KvService;
   readonly keyVerifier: KeyVerifier;
+  readonly keyExplainer: KeyExplainer;
   readonly cacheVerifier: CacheVerifier;
   readonly repairer: Repairer;
   readonly repairPlanner: RepairPlanner;

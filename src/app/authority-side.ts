@@ -1,6 +1,7 @@
 import type { CacheAuthorityPort, CachePolicy } from "../cache/cache-authority-port.ts";
 import type { CachePort } from "../cache/cache-port.ts";
 import type { Config } from "../config/schema.ts";
+import type { Historian } from "../history/historian.ts";
 import type { CacheCircuit } from "../kv/cache-circuit.ts";
 import type { ReadPath } from "../kv/read-path.ts";
 import type { WritePath } from "../kv/write-path.ts";
@@ -50,6 +51,8 @@ export interface SideParts {
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
   readonly onEvent: () => void;
+  /** Hears what happens to keys. */
+  readonly historian: Historian;
   /** How hard new writes press. It is there once everything is composed. */
   readonly pressure: () => Pick<BackPressure, "level" | "isShortOfRoom">;
 }

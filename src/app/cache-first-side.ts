@@ -1,4 +1,5 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import { watchCache, watchOutbox, watchStore } from "../history/watch-backends.ts";
 import { CacheCircuit } from "../kv/cache-circuit.ts";
 import { CacheFirstReadPath } from "../kv/cache-first-read-path.ts";
 import { CacheFirstWritePath } from "../kv/cache-first-write-path.ts";
@@ -18,12 +19,14 @@ const WIDENING = 4;
 
 /** Redis decides. The driver and its client are loaded here and nowhere else. */
 export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promise<AuthoritySide> {
-  const { config, environment, opened, pool, circuit, stats, onEvent, pressure } = parts;
+  const { config, environment, opened, pool, circuit, stats, onEvent, pressure, historian } = parts;
   const { clock, random, logger: log } = environment;
-  const { store, outbox, bucketStates } = opened;
+  const { bucketStates } = opened;
+  const store = watchStore(opened.store, historian);
+  const outbox = watchOutbox(opened.outbox, historian);
   const { syncTimeoutMs, outboxBatchSize, residencyTtlSec, tombstoneGraceHours } = config;
   const { openRedis } = await import("../cache/drivers/redis/open-redis.ts");
-  const cache: CacheAuthorityPort =
+  const openedCache: CacheAuthorityPort =
     environment.backends?.redis ??
     openRedis({
       url: redisUrl,
@@ -35,6 +38,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
       random,
       log,
     });
+  const cache = watchCache(openedCache, historian);
   const ledger = new JournalLedger();
   const recovery = new Recovery({
     cache,
@@ -45,6 +49,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     clock,
     log,
     waitMs: syncTimeoutMs,
+    onLost: ({ key, version }) => historian.note(key, { what: "lost", how: "recovery", version }),
   });
   cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
   const acknowledge = acknowledgeIn(cache, ledger);
@@ -107,13 +112,19 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     acknowledge,
     sweep: new JournalSweep({
       cache,
-      store,
+      store: watchStore(opened.store, historian, "sweep"),
       outbox,
       acknowledge,
       clock,
       batchSize: outboxBatchSize,
     }),
-    repairSteps: new CacheFirstRepair({ cache, store, outbox, delivery, acknowledge }),
+    repairSteps: new CacheFirstRepair({
+      cache,
+      store: watchStore(opened.store, historian, "repair"),
+      outbox,
+      delivery,
+      acknowledge,
+    }),
     looking: {
       provesRemoval: (key, version) => cache.provesRemoval(key, version),
       // Unpinned, a call may try two ways, each for one timeout; a write that is still an issue then is nobody's.

@@ -7,6 +7,7 @@ import type { ModelKeysPort } from "../cache/model-keys-port.ts";
 import { policyWarnings } from "../cache/policy-warnings.ts";
 import { readModelsFile } from "../config/read-models-file.ts";
 import type { Config } from "../config/schema.ts";
+import { watchStore } from "../history/watch-backends.ts";
 import { AdmittingWritePath } from "../kv/admitting-write-path.ts";
 import { KvService } from "../kv/kv-service.ts";
 import { TtlLister } from "../kv/ttl-lister.ts";
@@ -44,6 +45,7 @@ import { type AuthoritySide, type SideParts } from "./authority-side.ts";
 import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
 import { storeIdUnlessDown } from "./first-contact.ts";
+import { keyHistory } from "./key-history.ts";
 import { openJobs } from "./open-jobs.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 
@@ -79,7 +81,9 @@ async function composeAround(
   closers: Closers,
 ): Promise<OperatedApp> {
   const { clock, random, logger: log } = environment;
-  const { store, outbox, bucketStates } = opened;
+  const { outbox, bucketStates } = opened;
+  const history = keyHistory(config, environment, opened);
+  const store = watchStore(opened.store, history.historian);
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
   const pool = new SyncPool(clock, config.syncConcurrency);
   const circuit = new StoreCircuit(clock);
@@ -93,6 +97,7 @@ async function composeAround(
     circuit,
     stats,
     onEvent,
+    historian: history.historian,
     pressure: () => pressure,
   });
   closers.push("cache", () => side.cache.close());
@@ -110,6 +115,8 @@ async function composeAround(
     intervalMs: config.outboxIntervalMs,
     batchSize: config.outboxBatchSize,
     attemptsMax: config.outboxAttemptsMax,
+    onParked: ({ key, version }, cause) =>
+      history.historian.note(key, { what: "parked", how: "event", version, note: cause }),
   });
   const backlog = new Backlog(cache, journal, outbox, syncTimeoutMs + CALL_MARGIN_MS);
   const { hasEventPath } = side.writes;
@@ -146,6 +153,7 @@ async function composeAround(
     store,
     clock,
     syncObjectiveMs: config.syncObjectiveMs,
+    onIssue: history.onIssue,
     ...side.looking,
   });
   const cacheVerifier = new CacheVerifier({
@@ -183,6 +191,8 @@ async function composeAround(
     journal: new PlanJournal(opened.records),
     clock,
     undoRetentionMs: config.undoRetentionHours * 3_600_000,
+    onRepaired: history.onRepaired,
+    onUndone: history.onUndone,
   };
   const modelParts = {
     registry: models,
@@ -197,8 +207,9 @@ async function composeAround(
   const tools = bindTools({
     kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
+    keyExplainer: history.explainer({ cache, outbox, store }),
     cacheVerifier,
-    repairer: new Repairer(looker, side.repairSteps, keyMaxBytes),
+    repairer: new Repairer(looker, side.repairSteps, keyMaxBytes, history.onRepaired),
     repairPlanner: new RepairPlanner({
       ...plans,
       verifier: cacheVerifier,
@@ -255,6 +266,8 @@ async function composeAround(
     startLooking: tie,
     async start() {
       await tie();
+      history.kept.start();
+      closers.push("history", () => history.kept.stop());
       closers.push("settings", () => settings.stop());
       await settings.start();
       closers.push("back-pressure", () => pressure.stop());

@@ -1,4 +1,5 @@
 import { MemoryCache } from "../cache/drivers/memory/memory-cache.ts";
+import { watchAuthority, watchStore } from "../history/watch-backends.ts";
 import { StoreFirstReadPath } from "../kv/store-first-read-path.ts";
 import { StoreFirstWritePath } from "../kv/store-first-write-path.ts";
 import { nothingToAcknowledge } from "../sync/acknowledger.ts";
@@ -14,9 +15,12 @@ export function storeFirstSide({
   circuit,
   stats,
   onEvent,
+  historian,
 }: SideParts): AuthoritySide {
   const { clock } = environment;
-  const { store, outbox, authority } = opened;
+  const { outbox } = opened;
+  const store = watchStore(opened.store, historian, "repair");
+  const authority = watchAuthority(opened.authority, historian);
   const { syncTimeoutMs } = config;
   const cache =
     environment.copyCache ??

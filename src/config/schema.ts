@@ -208,6 +208,36 @@ export const configSchema = z.object({
       "Of how many keys, over all plans, the store keeps what a repair took away; each new plan pushes the oldest plans out.",
     example: "50000",
   }),
+  historyEvents: wholeNumber(0, 10_000_000).default(20_000).register(variableFacts, {
+    env: "LOCKSTEP_HISTORY_EVENTS",
+    section: "Synchronisation",
+    unit: "events",
+    description:
+      "How many events of keys each process remembers for explain_key, of those that were busy last; about 200 bytes each. 0 remembers none.",
+    example: "100000",
+  }),
+  historyEventsPerKey: wholeNumber(1, 1_000).default(50).register(variableFacts, {
+    env: "LOCKSTEP_HISTORY_EVENTS_PER_KEY",
+    section: "Synchronisation",
+    unit: "events",
+    description: "How many of them may be of one key.",
+    example: "200",
+  }),
+  historyKept: wholeNumber(0, 1_000_000).default(10_000).register(variableFacts, {
+    env: "LOCKSTEP_HISTORY_KEPT",
+    section: "Synchronisation",
+    unit: "events",
+    description:
+      "How many rare events (drift found, repairs, losses, parked writes, evictions noticed) the store keeps for explain_key, from all processes. 0 keeps none.",
+    example: "100000",
+  }),
+  historyRetentionHours: hours().default(168).register(variableFacts, {
+    env: "LOCKSTEP_HISTORY_RETENTION_HOURS",
+    section: "Synchronisation",
+    unit: "h",
+    description: "How long it keeps them.",
+    example: "720",
+  }),
   healthIntervalMs: milliseconds(1_000).default(300_000).register(variableFacts, {
     env: "LOCKSTEP_HEALTH_INTERVAL_MS",
     section: "Synchronisation",

@@ -4,6 +4,7 @@ import { Flights } from "../lib/flights.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
+import type { Entry } from "../model/entry.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
 import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -38,6 +39,8 @@ export interface ProjectorParts {
   readonly batchSize: number;
   /** After so many failed attempts an event that the store refuses is parked. */
   readonly attemptsMax: number;
+  /** Hears of each event that was parked, and why. */
+  readonly onParked?: (entry: Entry, cause: string) => void;
 }
 
 /**
@@ -130,9 +133,10 @@ export class Projector {
   }
 
   async #park({ id, entry, attempts }: OutboxEvent, error: unknown): Promise<void> {
-    const { outbox, log } = this.#parts;
+    const { outbox, log, onParked } = this.#parts;
     const cause = causeOf(error);
     await outbox.park([id], cause);
+    onParked?.(entry, cause);
     log.warn(
       { id, key: entry.key, version: entry.version, attempts: attempts + 1, cause },
       "The store refuses an outbox event, which was parked: see outbox_dead_letters",

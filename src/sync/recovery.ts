@@ -34,6 +34,8 @@ export interface RecoveryParts {
   readonly log: Log;
   /** How long a call may wait for a bucket before it is told to come again, milliseconds. */
   readonly waitMs: number;
+  /** Hears of each acknowledged write that is gone. */
+  readonly onLost?: (write: RowVersion) => void;
 }
 
 /**
@@ -340,6 +342,7 @@ export class Recovery {
     }
     if (lost.length === 0) return;
     this.#stats.lost(lost);
+    for (const write of lost) this.#parts.onLost?.(write);
     log.error(
       { count: lost.length, keys: keysOf(lost), notRemembered: ledger.forgotten },
       "Redis has lost writes that were acknowledged from its journal",

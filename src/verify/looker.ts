@@ -32,6 +32,8 @@ export interface LookerParts {
   readonly thirdLookAfterMs: () => number;
   /** Store first: whether a copy may be judged at all, given the row that stands beside it. */
   readonly isCurrentCopy: (key: string, row: Pick<ShadowEntry, "version"> | undefined) => boolean;
+  /** Hears of each issue that stands. */
+  readonly onIssue?: (inspection: Inspection) => void;
 }
 
 /** Whether the values themselves are compared, or only what stands beside them: see {@link classifyDigests}. */
@@ -231,6 +233,13 @@ export class Looker {
    * that were found so far once more, after one wait for all. Elsewhere they stand as they are.
    */
   async confirm(inspections: readonly Inspection[]): Promise<readonly Inspection[]> {
+    const confirmed = await this.#confirmed(inspections);
+    const { onIssue } = this.#parts;
+    for (const one of confirmed) if (isIssue(one.verdict.copyClass)) onIssue?.(one);
+    return confirmed;
+  }
+
+  async #confirmed(inspections: readonly Inspection[]): Promise<readonly Inspection[]> {
     const waitMs = this.#parts.thirdLookAfterMs();
     if (waitMs === 0 || !inspections.some(({ verdict }) => isIssue(verdict.copyClass)))
       return inspections;

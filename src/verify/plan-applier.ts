@@ -8,6 +8,7 @@ import type { KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
 import { newestVersion, planRepair, type RepairAction } from "./plan-repair.ts";
 import { madeUnder, type PlanWorkOptions, repairMark, workThrough } from "./plan-work.ts";
 import type { RepairSteps } from "./repair-port.ts";
+import type { OnRepaired } from "./repairer.ts";
 import { stepRepair } from "./step-repair.ts";
 import { takenAway } from "./taken-away.ts";
 
@@ -30,6 +31,7 @@ export interface PlanApplierParts {
   readonly clock: Clock;
   /** How long what was taken away is kept, milliseconds. */
   readonly undoRetentionMs: number;
+  readonly onRepaired?: OnRepaired;
 }
 
 /** These write under a new version, so a crash leaves a trace that says whether they did. */
@@ -104,7 +106,11 @@ export class PlanApplier {
               },
             },
       step: () => stepRepair(steps, seen.look, item.action, { life: seen.life, idempotencyKey }),
-      after: (made) => ({ state: "applied", version: made ?? item.seenVersion }),
+      after: (made) => {
+        const done = { how: item.action, version: made ?? null, note: `plan ${plan.id}` };
+        this.#parts.onRepaired?.(item.key, done);
+        return { state: "applied", version: made ?? item.seenVersion };
+      },
     };
   }
 }

@@ -11,6 +11,7 @@ import type { KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
 import { newestVersion } from "./plan-repair.ts";
 import { madeUnder, type PlanWorkOptions, repairMark, workThrough } from "./plan-work.ts";
 import type { RepairSteps } from "./repair-port.ts";
+import type { OnRepaired } from "./repairer.ts";
 import { rewrite } from "./step-repair.ts";
 
 export interface UndonePlan {
@@ -32,6 +33,7 @@ export interface PlanUndoerParts {
   readonly steps: RepairSteps;
   readonly journal: PlanJournal;
   readonly clock: Clock;
+  readonly onUndone?: OnRepaired;
 }
 
 /**
@@ -114,7 +116,11 @@ export class PlanUndoer {
       do: "step",
       before: undefined,
       step: () => rewrite(steps, seen.look, command, { life: seen.life, idempotencyKey }),
-      after: () => ({ state: "restored" }),
+      after: (made) => {
+        const done = { how: "set", version: made ?? null, note: `plan ${plan.id}` };
+        this.#parts.onUndone?.(item.key, done);
+        return { state: "restored" };
+      },
     };
   }
 }

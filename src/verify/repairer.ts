@@ -2,6 +2,7 @@ import type { CacheObservation } from "../cache/cache-port.ts";
 import type { ShadowEntry } from "../model/entry.ts";
 import { checkKey } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
+import type { Version } from "../model/version.ts";
 import type { CopyClass } from "./classify.ts";
 import type { Looker } from "./looker.ts";
 import { planRepair, type RepairAction, type RepairStrategy } from "./plan-repair.ts";
@@ -27,16 +28,24 @@ export interface RepairReport {
   readonly undo: TakenAway | null;
 }
 
+/** Hears of each repair that was done: the action, the version of the write that it made, and why. */
+export type OnRepaired = (
+  key: string,
+  done: { readonly how: string; readonly version: Version | null; readonly note: string },
+) => void;
+
 /** Mends one key: looks, plans, does the one step, looks again. */
 export class Repairer {
   readonly #looker: Looker;
   readonly #steps: RepairSteps;
   readonly #keyMaxBytes: number;
+  readonly #onRepaired: OnRepaired | undefined;
 
-  constructor(looker: Looker, steps: RepairSteps, keyMaxBytes: number) {
+  constructor(looker: Looker, steps: RepairSteps, keyMaxBytes: number, onRepaired?: OnRepaired) {
     this.#looker = looker;
     this.#steps = steps;
     this.#keyMaxBytes = keyMaxBytes;
+    this.#onRepaired = onRepaired;
   }
 
   /** Errors: KEY_IN_MOTION (a write came between; it stands), INPUT_INVALID, KEY_RESERVED, and those of the ports. */
@@ -57,11 +66,16 @@ export class Repairer {
     };
     if (dryRun) return { ...report, after: null };
 
-    if ((await stepRepair(this.#steps, look, action, { life })).outcome === "moved") {
+    const stepped = await stepRepair(this.#steps, look, action, { life });
+    if (stepped.outcome === "moved") {
       throw new LockstepError(
         "KEY_IN_MOTION",
         `The key ${JSON.stringify(key)} changed before it could be repaired.`,
       );
+    }
+    if (action !== "none") {
+      const { version = null } = stepped;
+      this.#onRepaired?.(key, { how: action, version, note: report.cause });
     }
     const now = await this.#looker.inspect(key);
     return {

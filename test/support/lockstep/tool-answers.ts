@@ -1,3 +1,5 @@
+import type { KeyEventKind } from "../../../src/history/key-event.ts";
+import type { KeyEventSource } from "../../../src/history/key-explainer.ts";
 import type { JobName } from "../../../src/jobs/check-result.ts";
 import type { Durability } from "../../../src/kv/write-path.ts";
 import type { CircuitState } from "../../../src/lib/circuit.ts";
@@ -174,6 +176,29 @@ export interface ToolAnswers {
     readonly before: Copies;
     readonly after: Copies | null;
     readonly undo: { readonly tool: "kv_set"; readonly arguments: KvSetArguments } | null;
+  };
+  readonly explain_key: {
+    readonly key: string;
+    readonly events: readonly {
+      readonly at: string;
+      readonly what: KeyEventKind;
+      readonly how: string | null;
+      readonly version: string | null;
+      readonly sessionId: string | null;
+      readonly interactionId: string | null;
+      readonly times: number;
+      readonly note: string | null;
+      readonly from: KeyEventSource;
+      readonly process: string | null;
+    }[];
+    readonly truncated: boolean;
+    readonly covers: {
+      readonly process: string;
+      readonly since: string;
+      readonly keptForHours: number;
+      readonly notKept: number;
+      readonly unknown: readonly KeyEventSource[];
+    };
   };
   readonly plan_sync_repair: {
     readonly planId: string | null;
