@@ -14,6 +14,8 @@ export interface App {
    * tried again. Errors that no retry can mend: STORE_MISMATCH, SCHEMA_TOO_NEW, CONFIG_INVALID.
    */
   start(): Promise<void>;
+  /** For the envelope to call after each call: now and then sets off a look at a sample, in the background. */
+  readonly afterCall: () => void;
   /** Asks both backends now. */
   health(): Promise<AppHealth>;
   /** Stops the workers after the step they are in, and closes the backends. */

@@ -165,8 +165,37 @@ async function composeAround(
     random,
     staleAfterHours,
   });
+  const modelParts = {
+    registry: models,
+    backends: {
+      documents: opened.modelDocuments,
+      keys: await openModelKeys(models, config, log, closers),
+    },
+    clock,
+    random,
+    log,
+  };
+  const modelChecker = new ModelChecker(modelParts);
+  const modelReconciler = new ModelReconciler({
+    ...modelParts,
+    records: opened.records,
+    perSec: config.reconcilePerSec,
+  });
   const { policy } = side;
-  const jobs = openJobs({ config, environment, opened, verifier: cacheVerifier, policy, by });
+  const jobs = openJobs({
+    config,
+    environment,
+    opened,
+    verifier: cacheVerifier,
+    models: models.models.map(({ name }) => name),
+    checker: modelChecker,
+    reconciler: modelReconciler,
+    policy,
+    load,
+    isCircuitOpen: () =>
+      circuit.state !== "closed" || (side.cacheCircuit ?? circuit).state !== "closed",
+    by,
+  });
   const healthCheck = new HealthCheck({
     verifier: cacheVerifier,
     store,
@@ -194,16 +223,6 @@ async function composeAround(
     onRepaired: history.onRepaired,
     onUndone: history.onUndone,
   };
-  const modelParts = {
-    registry: models,
-    backends: {
-      documents: opened.modelDocuments,
-      keys: await openModelKeys(models, config, log, closers),
-    },
-    clock,
-    random,
-    log,
-  };
   const tools = bindTools({
     kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
@@ -223,12 +242,8 @@ async function composeAround(
     pressure,
     settings,
     models,
-    modelChecker: new ModelChecker(modelParts),
-    modelReconciler: new ModelReconciler({
-      ...modelParts,
-      records: opened.records,
-      perSec: config.reconcilePerSec,
-    }),
+    modelChecker,
+    modelReconciler,
     deadLetters: new DeadLetters(outbox, () => projector.nudge()),
     checkResults: jobs.results,
     syncReporter: new SyncReporter({
@@ -257,6 +272,7 @@ async function composeAround(
 
   return {
     tools,
+    afterCall: jobs.afterCall,
     backends: { cache: side.description, store: opened.description },
     operators: {
       backup: new Backup({ store, outbox, bucketStates, clock }),

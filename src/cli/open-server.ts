@@ -58,6 +58,11 @@ export async function openServer(context: CliContext): Promise<OpenServer> {
     throw error;
   }
   const { callTimeoutMs } = config;
-  const envelope = new Envelope({ ...shared, tools: app.tools, callTimeoutMs });
+  const envelope = new Envelope({
+    ...shared,
+    tools: app.tools,
+    callTimeoutMs,
+    afterCall: app.afterCall,
+  });
   return { ...shared, config, app, envelope, close };
 }

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { address, flag, list, oneOf, ratio, schedule, wholeNumber } from "./variable-types.ts";
+import {
+  address,
+  flag,
+  list,
+  oneOf,
+  ratio,
+  schedule,
+  share,
+  wholeNumber,
+} from "./variable-types.ts";
 
 /** What people need to know about one variable, beside its type and default. */
 export interface VariableFacts {
@@ -309,6 +318,23 @@ export const configSchema = z.object({
       "When one of all instances checks every model or, without models, every key of cache and store. A time that passed while none was up is made up for once, by the next that is up for half a minute.",
     example: "15 2 * * *",
   }),
+  checkSampleSize: wholeNumber(0, 10_000_000).default(1_000).register(variableFacts, {
+    env: "LOCKSTEP_CHECK_SAMPLE_SIZE",
+    section: "Checks",
+    unit: "copies",
+    values: "0 = all",
+    description:
+      "How many cached entries of each model that check looks at. The keys of cache and store it always verifies all.",
+    example: "0",
+  }),
+  reconcileCron: schedule().default("30 3 * * 0").register(variableFacts, {
+    env: "LOCKSTEP_RECONCILE_CRON",
+    section: "Checks",
+    values: "as LOCKSTEP_CHECK_CRON",
+    defaultText: "weekly",
+    description: "When one of all instances reconciles every model, as a whole.",
+    example: "off",
+  }),
   checkResultsKeep: wholeNumber(1, 100_000).default(500).register(variableFacts, {
     env: "LOCKSTEP_CHECK_RESULTS_KEEP",
     section: "Checks",
@@ -322,6 +348,60 @@ export const configSchema = z.object({
     unit: "days",
     description: "How long they are kept.",
     example: "365",
+  }),
+  sampler: flag().default(true).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER",
+    section: "Checks",
+    values: "true, false",
+    description:
+      "Whether calls set off a look at a sample now and then, in the background and never under high load.",
+    example: "false",
+  }),
+  samplerProbability: share().default(0.01).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER_PROBABILITY",
+    section: "Checks",
+    values: "from 0 to 1",
+    description: "The chance of such a look with each call.",
+    example: "0.001",
+  }),
+  samplerIntervalSec: wholeNumber(1, 366 * 86_400)
+    .default(3_600)
+    .register(variableFacts, {
+      env: "LOCKSTEP_SAMPLER_INTERVAL_SEC",
+      section: "Checks",
+      unit: "s",
+      description: "One model is looked at once in this time at most, by all instances together.",
+      example: "600",
+    }),
+  samplerSampleSize: wholeNumber(1, 100_000).default(50).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER_SAMPLE_SIZE",
+    section: "Checks",
+    unit: "copies",
+    description: "How many copies a sample has.",
+    example: "100",
+  }),
+  samplerSampleSizeMax: wholeNumber(1, 100_000).default(500).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER_SAMPLE_SIZE_MAX",
+    section: "Checks",
+    unit: "copies",
+    description:
+      "How many it may have where earlier looks were so near the threshold that the usual sample could not tell; as many as LOCKSTEP_SAMPLER_SAMPLE_SIZE keeps the size fixed.",
+    example: "50",
+  }),
+  samplerThreshold: ratio().default(0.9).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER_THRESHOLD",
+    section: "Checks",
+    values: "above 0, at most 1",
+    description: "A smaller share of sound copies in a sample is logged as a warning.",
+    example: "0.99",
+  }),
+  samplerReconcileBelow: share().default(0.7).register(variableFacts, {
+    env: "LOCKSTEP_SAMPLER_RECONCILE_BELOW",
+    section: "Checks",
+    values: "from 0 to 1; 0 = never",
+    description:
+      "Below this share the model is reconciled at once. The keys of cache and store are never repaired without being asked.",
+    example: "0",
   }),
 
   keyMaxBytes: wholeNumber(1, 8_192).default(1_024).register(variableFacts, {

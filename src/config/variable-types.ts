@@ -24,6 +24,15 @@ export function ratio() {
   });
 }
 
+/** A number from 0 to 1, both included. */
+export function share() {
+  return z.string().transform((text, context) => {
+    const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+    if (value >= 0 && value <= 1) return value;
+    return refuse(context, "must be a number from 0 to 1");
+  });
+}
+
 /** Words for patterns, at hours when most have little to do; UTC. */
 const SCHEDULES: Readonly<Record<string, string>> = {
   daily: "0 3 * * *",

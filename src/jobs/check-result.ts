@@ -5,7 +5,7 @@ export const JOBS = ["health_check", "daily_check", "weekly_reconcile", "sample"
 
 export type JobName = (typeof JOBS)[number];
 
-/** What the keys of cache and store are called where a model could stand: the name of a model has a capital or a dot. */
+/** What the keys of cache and store are called where a model could stand. Jobs look at them where no models are declared. */
 export const KV = "kv";
 
 const count = z.number();

@@ -3,7 +3,7 @@ import type { Log } from "../lib/log.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { CheckResult, Findings, JobName } from "./check-result.ts";
 import type { CheckResults, KeptResult } from "./check-results.ts";
-import type { CheckTarget } from "./check-target.ts";
+import type { CheckTarget, ReconcileWanted } from "./check-target.ts";
 import type { ReadCounters } from "./counters.ts";
 
 export interface CheckRunnerParts {
@@ -28,6 +28,8 @@ export interface CheckRun extends RunWanted {
   /** A share of sound copies below this is worth a warning. */
   readonly warnBelow: number;
 }
+
+export interface ReconcileRun extends RunWanted, Pick<ReconcileWanted, "extent"> {}
 
 /** A run that has ended; what is left out is null in its result. */
 type FinishedRun = Pick<KeptResult, "job" | "model" | "reason" | "atMs" | "tookMs"> &
@@ -56,12 +58,12 @@ export class CheckRunner {
   }
 
   /** As {@link check}, for a target that can be reconciled. */
-  async reconcile(run: RunWanted): Promise<KeptResult | undefined> {
-    const { target, signal } = run;
+  async reconcile(run: ReconcileRun): Promise<KeptResult | undefined> {
+    const { target, extent, signal } = run;
     const result = await this.#run(run, async () => {
       if (target.reconcile === undefined)
         throw new TypeError(`${target.model} has no reconciliation.`);
-      return { reconciled: await target.reconcile(signal) };
+      return { reconciled: await target.reconcile({ extent, signal }) };
     });
     if (result?.reconciled)
       this.#parts.log.info(factsOf(result, result.reconciled), `Reconciled ${target.model}`);

@@ -7,7 +7,13 @@ export interface CheckTarget {
   /** Compares the two sides and changes nothing. Errors: those of cache and store, ABORTED. */
   check(wanted: CheckWanted): Promise<Findings>;
   /** Mends what differs; only where that may be done unattended. Errors: as above. */
-  readonly reconcile?: (signal: AbortSignal) => Promise<Reconciled>;
+  readonly reconcile?: (wanted: ReconcileWanted) => Promise<Reconciled>;
+}
+
+export interface ReconcileWanted {
+  /** All of it, or as much as one call does by default; the next one then goes on from there. */
+  readonly extent: "all" | "some";
+  readonly signal: AbortSignal;
 }
 
 export interface CheckWanted {

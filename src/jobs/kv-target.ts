@@ -19,18 +19,15 @@ export class KvTarget implements CheckTarget {
     this.#verifier = verifier;
   }
 
-  async check({ prefix, signal }: CheckWanted): Promise<Findings> {
-    const report = await this.#verifier.verify({
-      signal,
-      ...(prefix === undefined ? {} : { prefix }),
-    });
-    return kvFindings(report);
+  async check({ sampleSize, prefix, signal }: CheckWanted): Promise<Findings> {
+    const mode = sampleSize === undefined ? "full" : "sample";
+    return kvFindings(await this.#verifier.verify({ mode, sampleSize, prefix, signal }));
   }
 }
 
 /** A report of the verifier as the jobs keep it: what the shadow lacks is missing, and any other issue inconsistent. */
 export function kvFindings(report: SyncReport): Findings {
-  const { keysChecked: checked, counts, mismatches } = report;
+  const { keysChecked: checked, counts, mismatches, sample } = report;
   const classes = Object.fromEntries(
     Object.entries(counts).filter(([name, count]) => count > 0 && isIssue(name as CopyClass)),
   );
@@ -44,10 +41,16 @@ export function kvFindings(report: SyncReport): Findings {
     missing: counts.missing,
     orphaned: 0,
     ratio,
-    interval: ratio === null ? null : { low: ratio, high: ratio },
+    interval: ratio === null ? null : intervalOf(ratio, sample),
     classes,
     driftedPrefixes: prefixesOf(mismatches.map(({ key }) => key)),
   };
+}
+
+/** The verifier tells the share that has drifted, the jobs the share that has not. */
+function intervalOf(ratio: number, sample: SyncReport["sample"]): Findings["interval"] {
+  if (sample === null) return { low: ratio, high: ratio };
+  return { low: 1 - sample.interval.high, high: 1 - sample.interval.low };
 }
 
 /** Where drift lies, by the part of the keys up to their first separator; keys without one belong nowhere. */

@@ -29,6 +29,8 @@ export interface EnvelopeParts {
   readonly callTimeoutMs: number;
   /** Takes secrets out of a text that leaves the process. */
   readonly redact: (text: string) => string;
+  /** Told of each call that has been answered; must return at once and not fail. */
+  readonly afterCall?: () => void;
 }
 
 /**
@@ -71,6 +73,7 @@ export class Envelope {
     } finally {
       const tookMs = Math.round(clock.monotonicMs() - startedMs);
       log.debug({ tool: tool.name, outcome, tookMs }, "Tool call ended");
+      this.#parts.afterCall?.();
     }
   }
 

@@ -23,6 +23,8 @@ export async function openHome(env: Record<string, string> = {}): Promise<{
       PATH: process.env["PATH"] ?? "",
       HOME: folder,
       LOCKSTEP_SQLITE_FILE: join(folder, "lockstep.db"),
+      // What chance sets off is for tests that seed it.
+      LOCKSTEP_SAMPLER: "false",
       ...env,
     },
     remove: () => rm(folder, { recursive: true, force: true }),

@@ -30,6 +30,7 @@ export function makeTinyApp(
   return {
     services,
     tools: bindTinyTools(services),
+    afterCall: () => undefined,
     backends: { cache: "in this process", store: "/tmp/tiny.db" },
     start: async () => undefined,
     close: async () => undefined,

@@ -17,7 +17,8 @@ export interface OpenLockstep extends Caller {
 
 /** Composes and starts it from variables as a user would set them. Errors: those of compose and App.start. */
 export async function openLockstep(variables: Variables): Promise<OpenLockstep> {
-  const { config } = parseConfig(variables);
+  // What chance sets off is for tests that ask for it, and in no other test's way.
+  const { config } = parseConfig({ LOCKSTEP_SAMPLER: "false", ...variables });
   const log = new RecordedLog();
   const app = await compose(config, { clock: systemClock, random: systemRandom, logger: log });
   try {
@@ -33,6 +34,7 @@ export async function openLockstep(variables: Variables): Promise<OpenLockstep> 
     log,
     callTimeoutMs: config.callTimeoutMs,
     redact: (text) => text,
+    afterCall: app.afterCall,
   });
   return {
     app,

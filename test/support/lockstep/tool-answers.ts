@@ -102,6 +102,11 @@ export interface ToolAnswers {
         readonly ratio: number | null;
         readonly classes: Readonly<Record<string, number>>;
       } | null;
+      readonly reconciled: {
+        readonly checked: number;
+        readonly updated: number;
+        readonly complete: boolean;
+      } | null;
       readonly error: string | null;
     }[];
     readonly truncated: boolean;

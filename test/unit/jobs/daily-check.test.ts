@@ -63,7 +63,7 @@ describe("the daily check", () => {
     redis.set("user:1", "foreign");
     redis.set("user:2", "foreign");
 
-    await dailyCheck({ runner, targets: [kv] }, occasion);
+    await dailyCheck({ runner, targets: [kv], sampleSize: 0 }, occasion);
 
     expect(await listed()).toEqual([
       {
@@ -94,10 +94,28 @@ describe("the daily check", () => {
     expect(log.told).toEqual(["warn: Checked kv: 1 of 3 copies are sound"]);
   });
 
+  it("looks at a sample where one is asked for, and says what it leaves open", async () => {
+    const { runner, kv, occasion, listed, redis } = await openWorld();
+    redis.set("user:1", "foreign");
+    redis.set("user:2", "foreign");
+
+    const sample = { job: "sample", sampleSize: 1, prefix: "user:", warnBelow: 0.9 } as const;
+    await runner.check({ ...occasion, ...sample, target: kv });
+
+    expect(await listed()).toMatchObject([
+      {
+        job: "sample",
+        prefix: "user:",
+        outcome: "drift",
+        findings: { checked: 1, ratio: 0, interval: { low: 0, high: expect.closeTo(0.793, 3) } },
+      },
+    ]);
+  });
+
   it("says in one line that all is well", async () => {
     const { runner, kv, occasion, listed, log } = await openWorld();
 
-    await dailyCheck({ runner, targets: [kv] }, occasion);
+    await dailyCheck({ runner, targets: [kv], sampleSize: 0 }, occasion);
 
     expect(log.told).toEqual(["info: Checked kv: 3 of 3 copies are sound"]);
     expect(await listed()).toMatchObject([
@@ -111,7 +129,7 @@ describe("the daily check", () => {
     const broken = targetOf("broken", () => Promise.reject(new Error("a secret at /srv")));
     const fine = targetOf("fine", async () => findingsOf(10, 10));
 
-    await dailyCheck({ runner, targets: [down, broken, fine] }, occasion);
+    await dailyCheck({ runner, targets: [down, broken, fine], sampleSize: 0 }, occasion);
 
     const results = new Map((await listed()).map((result) => [result.model, result]));
     expect(results.get("down")).toMatchObject({
@@ -136,7 +154,7 @@ describe("the daily check", () => {
     });
     const next = targetOf("next", async () => findingsOf(1, 1));
 
-    await dailyCheck({ runner, targets: [slow, next] }, occasion);
+    await dailyCheck({ runner, targets: [slow, next], sampleSize: 0 }, occasion);
 
     expect(await listed()).toEqual([]);
     expect(log.told).toEqual([]);

@@ -253,6 +253,20 @@ interface LogLine {
   readonly message: string;
 }
 
+describe("what is told of calls", () => {
+  it("is each one that was answered, with an error too, and none that no tool answers", async () => {
+    let calls = 0;
+    const { envelope } = openEnvelope({ afterCall: () => void (calls += 1) });
+
+    await envelope.call({ name: "echo", args: { text: "hi" } });
+    await envelope.call({ name: "echo", args: {} });
+    await envelope.call({ name: "fail", args: { how: "bug" } });
+    await expect(envelope.call({ name: "nothing", args: {} })).rejects.toThrow("no tool nothing");
+
+    expect(calls).toBe(3);
+  });
+});
+
 function openEnvelope(parts: Partial<EnvelopeParts> = {}) {
   const services = makeTinyServices();
   const clock = new ManualClock();
