@@ -1,5 +1,8 @@
 import type { Backup } from "../backup/backup.ts";
 import type { Restore } from "../backup/restore.ts";
+import type { ModelChecker } from "../models/model-checker.ts";
+import type { ModelReconciler } from "../models/model-reconciler.ts";
+import type { ModelRegistry } from "../models/model-registry.ts";
 import type { Tool } from "../transport/tool.ts";
 import type { CacheVerifier } from "../verify/cache-verifier.ts";
 
@@ -28,6 +31,9 @@ export interface OperatedApp extends App {
     readonly backup: Backup;
     readonly restore: Restore;
     readonly verifier: CacheVerifier;
+    readonly models: ModelRegistry;
+    readonly modelChecker: ModelChecker;
+    readonly modelReconciler: ModelReconciler;
   };
   /**
    * The tie between cache and store, and what else a look at both needs, without any worker. Instead of {@link App.start}.

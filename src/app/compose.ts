@@ -223,6 +223,7 @@ async function composeAround(
     onRepaired: history.onRepaired,
     onUndone: history.onUndone,
   };
+  const modelServices = { models, modelChecker, modelReconciler };
   const tools = bindTools({
     kv: new KvService({ writes, reads: side.reads, load, limits: config }),
     keyVerifier: new KeyVerifier(looker, keyMaxBytes),
@@ -241,9 +242,7 @@ async function composeAround(
     load,
     pressure,
     settings,
-    models,
-    modelChecker,
-    modelReconciler,
+    ...modelServices,
     deadLetters: new DeadLetters(outbox, () => projector.nudge()),
     checkResults: jobs.results,
     syncReporter: new SyncReporter({
@@ -278,6 +277,7 @@ async function composeAround(
       backup: new Backup({ store, outbox, bucketStates, clock }),
       restore: new Restore({ store, bucketStates, acknowledge: side.acknowledge, clock }),
       verifier: cacheVerifier,
+      ...modelServices,
     },
     startLooking: tie,
     async start() {

@@ -9,7 +9,7 @@ export interface OperatorCommandHelp {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export type OperatorCommandName = "backup" | "check" | "doctor" | "restore";
+export type OperatorCommandName = "backup" | "check" | "doctor" | "reconcile_cache" | "restore";
 
 const JSON_OPTION = "print the answer as one line of JSON";
 
@@ -42,6 +42,24 @@ export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
     description:
       "Looks at everything that Lockstep needs: versions, eviction policy and persistence of Redis, indexes, permissions, clocks, disk, the tie between Redis and store, and variables. Changes nothing, also where nothing is there yet. A backend that is down is told like any other problem.",
     options: { "--strict": "count warnings as problems", "--json": JSON_OPTION },
+  },
+  {
+    name: "reconcile_cache",
+    title: "Reconcile what is cached of an application's collections",
+    usage:
+      "[--model <name>] [--force] [--batch-size <n>] [--max-instances <n>] [--check-only] [--verbose] [--json]",
+    description:
+      "Brings the Redis entries of the models in LOCKSTEP_MODELS_FILE and their documents together, as the tool reconcile_model does: missing entries are written, the older copy follows the newer, entries without a document go. Goes on where an earlier run stopped. Ctrl-C stops it after a batch.",
+    options: {
+      "--model <name>": "only this model; without it, all of them",
+      "--force": "the document is right, also where its entry looks newer",
+      "--batch-size <n>": "documents read at once, 1 to 1,000; default 100",
+      "--max-instances <n>":
+        "documents and orphaned entries of each model in this run, at most; default 1,000",
+      "--check-only": "say what would be done, and write nothing",
+      "--verbose": "log each change",
+      "--json": JSON_OPTION,
+    },
   },
   {
     name: "restore",

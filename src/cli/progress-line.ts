@@ -25,7 +25,7 @@ export class ProgressLine {
   }
 
   /** Of about `total`, which may turn out to be more or fewer. */
-  readonly show = (done: number, total: number): void => {
+  readonly show = (done: number, total = done): void => {
     const nowMs = this.#clock.monotonicMs();
     if (!this.#context.isTerminal || nowMs - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = nowMs;

@@ -1,4 +1,5 @@
 import { systemClock } from "../lib/clock.ts";
+import type { ModelCheck } from "../models/model-checker.ts";
 import type { SyncReport } from "../verify/cache-verifier.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -19,8 +20,15 @@ interface Verification {
   readonly mismatches: readonly { readonly key: string; readonly class: string }[];
   readonly truncated: boolean;
   readonly unprocessedOutboxEvents: number;
+  /** Of each declared model. */
+  readonly models: readonly ModelVerdict[];
   readonly tookMs: number;
 }
+
+type ModelVerdict = Pick<
+  ModelCheck,
+  "model" | "checked" | "consistent" | "inconsistent" | "missing" | "orphaned" | "ratio"
+>;
 
 /** The doctor, then every key. Errors: CONFIG_INVALID, and those of a verification that cannot go on. */
 export async function runCheck(command: LookCommand, context: CliContext): Promise<ExitCode> {
@@ -46,25 +54,33 @@ function whySkipped({ state, hasData }: Awaited<ReturnType<typeof examine>>): st
 async function verify(context: CliContext): Promise<Verification> {
   const line = new ProgressLine("check", context, systemClock);
   try {
-    return await withApp(context, async ({ operators }) =>
-      toVerification(
-        await operators.verifier.verify({ signal: context.stop, progress: line.show }),
-      ),
-    );
+    return await withApp(context, async ({ operators }) => {
+      const { verifier, models, modelChecker } = operators;
+      const report = await verifier.verify({ signal: context.stop, progress: line.show });
+      const checks: ModelCheck[] = [];
+      for (const { name } of models.models)
+        checks.push(await modelChecker.check(name, { signal: context.stop }));
+      return toVerification(report, checks);
+    });
   } finally {
     line.clear();
   }
 }
 
-function toVerification(report: SyncReport): Verification {
+function toVerification(report: SyncReport, checks: readonly ModelCheck[]): Verification {
   const { healthy, keysChecked, mismatches, truncated, unprocessedOutboxEvents, tookMs } = report;
   return {
-    consistent: healthy,
+    // A document that is not cached is no fault: applications cache what is asked for.
+    consistent: healthy && checks.every((one) => one.inconsistent + one.orphaned === 0),
     keysChecked,
     counts: Object.fromEntries(Object.entries(report.counts).filter(([, count]) => count > 0)),
     mismatches: mismatches.map(({ key, copyClass }) => ({ key, class: copyClass })),
     truncated,
     unprocessedOutboxEvents,
+    models: checks.map(({ model, checked, consistent, inconsistent, missing, orphaned, ratio }) => {
+      const counts = { checked, consistent, inconsistent, missing, orphaned };
+      return { model, ...counts, ratio };
+    }),
     tookMs: Math.round(tookMs),
   };
 }

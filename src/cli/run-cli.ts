@@ -47,6 +47,10 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { runRestore } = await import("./run-backup.ts");
       return runRestore(command, context);
     }
+    case "reconcile_cache": {
+      const { runReconcile } = await import("./run-reconcile.ts");
+      return runReconcile(command, context);
+    }
     case "version": {
       const { serverInfo } = await import("../transport/server-identity.ts");
       context.stdout.write(`${serverInfo.version}\n`);

@@ -18,8 +18,10 @@ const CLOSE_LIMIT_MS = 5_000;
 export async function withApp<T>(
   { env, isTerminal }: CliContext,
   work: (app: OperatedApp) => Promise<T>,
+  /** The least serious lines to log, where the environment does not say it. */
+  level = "error",
 ): Promise<T> {
-  const { config } = parseConfig({ LOCKSTEP_LOG_LEVEL: "error", ...env });
+  const { config } = parseConfig({ LOCKSTEP_LOG_LEVEL: level, ...env });
   const redact = makeRedactor(config);
   const logger = await openLogger({ level: config.logLevel, redact, isTerminal });
   const { compose } = await import("../app/compose.ts");

@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { runCli } from "../../src/cli/run-cli.ts";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
+import { UserApp } from "../support/models/user-app.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -134,7 +135,7 @@ describe("An operator of the embedded store", () => {
   it("finds every command in the help, and an explanation of each", async () => {
     const { stdout } = await run({}, "--help");
 
-    for (const command of ["backup", "check", "doctor", "restore"]) {
+    for (const command of ["backup", "check", "doctor", "reconcile_cache", "restore"]) {
       expect(stdout).toContain(`  ${command} `);
       const explained = await run({}, command, "--help");
       expect(explained).toMatchObject({ code: 0 });
@@ -146,6 +147,31 @@ describe("An operator of the embedded store", () => {
 
 describeWith(["redis", "mongodb"], "An operator of real servers", () => {
   const backends = useBackends();
+  let app: UserApp;
+  beforeAll(() => {
+    app = new UserApp(backends);
+  });
+  afterAll(() => app.close());
+
+  it("reconciles what an application caches, from cron, and is told by the exit code", async () => {
+    const variables = backends.variables(app.variables());
+    await app.store(app.user(1, 2), app.user(2, 1));
+    await app.cache(app.user(1, 1), app.user(3, 1));
+    const reconcile = (...options: readonly string[]) =>
+      run(variables, "reconcile_cache", "--model", "accounts.User", "--json", ...options);
+
+    const looked = await reconcile("--check-only");
+    const done = await reconcile("--batch-size", "500", "--max-instances", "10000");
+    const again = await reconcile("--check-only");
+    const unknown = await run(variables, "reconcile_cache", "--model", "accounts.Usr");
+
+    const changes = { created: 1, updated: 1, removed: 1, complete: true };
+    expect([looked.code, done.code, again.code, unknown.code]).toEqual([1, 0, 0, 2]);
+    expect(answerOf(looked)).toMatchObject({ checkOnly: true, ...changes });
+    expect(answerOf(done)).toMatchObject({ checkOnly: false, ...changes });
+    expect(answerOf(again)).toMatchObject({ created: 0, updated: 0, removed: 0 });
+    expect(unknown.stderr).toContain("accounts.User");
+  }, 120_000);
 
   it("restores under a running server, whose cache then shows what came back", async () => {
     const file = join(folder, "shadow.backup");

@@ -71,6 +71,34 @@ describe("parseCommand", () => {
       ["restore", "a", "--even-purged", "--json"],
       { kind: "restore", file: "a", checkOnly: false, evenPurged: true, json: true },
     ],
+    [
+      ["reconcile_cache"],
+      {
+        kind: "reconcile_cache",
+        model: undefined,
+        force: false,
+        batchSize: 100,
+        maxInstances: 1_000,
+        checkOnly: false,
+        verbose: false,
+        json: false,
+      },
+    ],
+    [
+      "reconcile_cache --model accounts.User --force --batch-size 500 --max-instances=10000 --check-only --verbose --json".split(
+        " ",
+      ),
+      {
+        kind: "reconcile_cache",
+        model: "accounts.User",
+        force: true,
+        batchSize: 500,
+        maxInstances: 10_000,
+        checkOnly: true,
+        verbose: true,
+        json: true,
+      },
+    ],
     [["restore", "a", "--help"], { kind: "command-help", command: "restore" }],
   ])("%j is a command of an operator", (argv, command) => {
     expect(parseCommand(argv)).toEqual(command);
@@ -80,6 +108,13 @@ describe("parseCommand", () => {
     [["doctor", "--jso"], "has no option --jso. Did you mean --json?"],
     [["doctor", "--json=yes"], "--json takes no value"],
     [["doctor", "now"], "lockstep doctor does not take now"],
+    [
+      ["reconcile_cache", "--batch-size", "1001"],
+      "--batch-size takes a whole number from 1 to 1000",
+    ],
+    [["reconcile_cache", "--max-instances", "-5"], "--max-instances"],
+    [["reconcile_cache", "--model"], "--model needs a value"],
+    [["reconcile_cache", "accounts.User"], "lockstep reconcile_cache does not take accounts.User"],
     [["backup"], "Name the file, as in: lockstep backup"],
     [["restore", "a", "b"], "lockstep restore does not take b"],
     [["call"], "Name the tool"],
