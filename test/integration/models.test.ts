@@ -123,12 +123,20 @@ describeWith(["redis", "mongodb"], "models of an application", () => {
 
   it("are left as they are by checkOnly, which says what it would do", async () => {
     await plant();
-    const lockstep = await backends.open(app.variables());
+    const still = "3600000";
+    const lockstep = await backends.open({
+      ...app.variables(),
+      LOCKSTEP_OUTBOX_INTERVAL_MS: still,
+      LOCKSTEP_HEALTH_INTERVAL_MS: still,
+    });
     const before = await everything();
 
+    const watch = await backends.watchWrites();
     const reply = await lockstep.call("reconcile_model", { checkOnly: true, batchSize: 2 });
+    const written = await watch.end();
 
     expect(reply).toMatchObject({ created: 1, updated: 4, removed: 1, skipped: 2 });
+    expect(written).toEqual([]);
     expect(await everything()).toEqual(before);
   });
 

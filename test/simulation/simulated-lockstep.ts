@@ -7,12 +7,13 @@ import type { Log } from "../../src/lib/log.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { Envelope } from "../../src/transport/envelope.ts";
 import { readReply } from "../support/lockstep/caller.ts";
+import { QUIET_JOBS } from "../support/lockstep/quiet-jobs.ts";
 import type { ToolAnswers, ToolName } from "../support/lockstep/tool-answers.ts";
 import type { Machine } from "./machine.ts";
 import type { StepLog } from "./step-log.ts";
 
 /** Addresses of servers that are handed in and never connected to. */
-const STORE = { MONGODB_URI: "mongodb://simulated/lockstep" };
+const STORE = { ...QUIET_JOBS, MONGODB_URI: "mongodb://simulated/lockstep" };
 const CACHE_FIRST = parseConfig({ REDIS_URL: "redis://simulated", ...STORE }).config;
 const STORE_FIRST = parseConfig(STORE).config;
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { QUIET_JOBS } from "./lockstep/quiet-jobs.ts";
 import { waitUntil } from "./wait-until.ts";
 
 export const repositoryRoot = join(import.meta.dirname, "../..");
@@ -23,8 +24,7 @@ export async function openHome(env: Record<string, string> = {}): Promise<{
       PATH: process.env["PATH"] ?? "",
       HOME: folder,
       LOCKSTEP_SQLITE_FILE: join(folder, "lockstep.db"),
-      // What chance sets off is for tests that seed it.
-      LOCKSTEP_SAMPLER: "false",
+      ...QUIET_JOBS,
       ...env,
     },
     remove: () => rm(folder, { recursive: true, force: true }),

@@ -6,6 +6,7 @@ import type { Log } from "../../../src/lib/log.ts";
 import { systemRandom } from "../../../src/lib/random.ts";
 import { Envelope } from "../../../src/transport/envelope.ts";
 import { type Caller, readReply } from "./caller.ts";
+import { QUIET_JOBS } from "./quiet-jobs.ts";
 
 export type Variables = Readonly<Record<string, string>>;
 
@@ -17,8 +18,7 @@ export interface OpenLockstep extends Caller {
 
 /** Composes and starts it from variables as a user would set them. Errors: those of compose and App.start. */
 export async function openLockstep(variables: Variables): Promise<OpenLockstep> {
-  // What chance sets off is for tests that ask for it, and in no other test's way.
-  const { config } = parseConfig({ LOCKSTEP_SAMPLER: "false", ...variables });
+  const { config } = parseConfig({ ...QUIET_JOBS, ...variables });
   const log = new RecordedLog();
   const app = await compose(config, { clock: systemClock, random: systemRandom, logger: log });
   try {

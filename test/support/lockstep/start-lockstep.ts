@@ -6,6 +6,7 @@ import type { CallReply } from "../../../src/transport/call-reply.ts";
 import { waitUntil } from "../wait-until.ts";
 import { type Caller, readReply } from "./caller.ts";
 import type { Variables } from "./open-lockstep.ts";
+import { QUIET_JOBS } from "./quiet-jobs.ts";
 
 const main = join(import.meta.dirname, "../../../dist/src/main.js");
 
@@ -24,8 +25,7 @@ export async function startLockstep(variables: Variables): Promise<StartedLockst
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [main],
-    // What chance sets off is for tests that seed it, and in no other test's way.
-    env: { LOCKSTEP_LOG_LEVEL: "warn", LOCKSTEP_SAMPLER: "false", ...variables },
+    env: { LOCKSTEP_LOG_LEVEL: "warn", ...QUIET_JOBS, ...variables },
     stderr: "pipe",
   });
   let stderr = "";
