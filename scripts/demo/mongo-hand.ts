@@ -2,6 +2,7 @@ import mongoose from "mongoose";
 import {
   leasesOf,
   outboxOf,
+  recordsOf,
   shadowOf,
   stateOf,
 } from "../../src/store/drivers/mongodb/collections.ts";
@@ -14,6 +15,7 @@ export function openMongoHand(uri: string): OutsideHand {
   const database = client.db(parseConnectionString(uri).databaseName);
   const shadow = shadowOf(database);
   const outbox = outboxOf(database);
+  const records = recordsOf(database);
   let found: ReadonlySet<string> | undefined;
   return {
     async countStanding(keys) {
@@ -30,10 +32,12 @@ export function openMongoHand(uri: string): OutsideHand {
     async remove(keys) {
       await shadow.deleteMany({ _id: { $in: [...keys] } });
       await outbox.deleteMany({ "payload.key": { $in: [...keys] } });
+      await records.deleteMany({ group: { $in: [...keys] } });
       // A store that was new is taken away again, unless somebody else has begun to use it.
       const wasNew = found?.has(shadow.collectionName) === false;
       if (!wasNew || (await shadow.countDocuments({})) > 0) return;
-      for (const collection of [shadow, outbox, stateOf(database), leasesOf(database)]) {
+      const ours = [shadow, outbox, records, stateOf(database), leasesOf(database)];
+      for (const collection of ours) {
         if (found?.has(collection.collectionName) === false) await collection.drop();
       }
     },

@@ -44,10 +44,12 @@ export interface KeyEvent extends Partial<WriterIds> {
   readonly note?: string | null;
 }
 
-/** Kinds that are rare and that somebody may ask for days later, in another process. */
+/**
+ * Kinds that are rare and that somebody may ask for days later, in another process. Drift is not among them: who looks
+ * whether the copies agree, writes nothing, and the repair that follows is kept.
+ */
 export const KEPT_KINDS: ReadonlySet<KeyEventKind> = new Set([
   "evicted",
-  "drift",
   "repaired",
   "undone",
   "lost",

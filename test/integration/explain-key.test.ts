@@ -46,7 +46,6 @@ describeWith(["redis", "mongodb"], "explain_key", () => {
     // The other has the same pid here, as any two processes on different machines may have.
     const elsewhere = (await other.call("explain_key", { key: "told" })).events;
     expect(elsewhere.map(({ what, from }) => `${what}, ${from}`).sort()).toEqual([
-      "drift, kept",
       "evicted, kept",
       "repaired, kept",
       "synced, state",

@@ -13,7 +13,7 @@ describeWith(["redis", "mongodb"], "starting up", () => {
     await Promise.all([backends.redis.stop(), backends.mongo.stop()]);
     const lockstep = await backends.open(soon);
 
-    expect(lockstep.app.tools).toHaveLength(15);
+    expect(lockstep.app.tools.map(({ name }) => name)).toContain("kv_set");
     expect(await lockstep.app.health()).toMatchObject({
       ready: false,
       authority: "undecided",

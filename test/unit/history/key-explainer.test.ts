@@ -12,7 +12,7 @@ import { SeededRandom } from "../../support/seeded-random.ts";
 import { steer } from "../../support/steer.ts";
 
 const RETENTION_MS = 3_600_000;
-const drift = { what: "drift", how: "stale", version: versionAt(1) } as const;
+const repaired = { what: "repaired", how: "drop_copy", version: versionAt(1) } as const;
 
 /** Processes that share a cache and a store, each with a memory of its own. */
 async function openWorld({ eventsMax = 1000, keptMax = 1000 } = {}) {
@@ -136,12 +136,12 @@ describe("KeyExplainer", () => {
   it("tells other processes what is rare, who noted it, and nothing twice", async () => {
     const world = await openWorld();
     const [one, other] = [world.openProcess(), world.openProcess()];
-    one.historian.note("user:1", drift);
+    one.historian.note("user:1", repaired);
     one.historian.note("user:1", { what: "filled", how: null, version: versionAt(1) });
 
-    expect(await one.tell()).toEqual(["drift stale process", "filled  process"]);
+    expect(await one.tell()).toEqual(["repaired drop_copy process", "filled  process"]);
     const { events } = await other.explainer.explain("user:1", 10);
-    expect(events).toMatchObject([{ what: "drift", from: "kept", by: "process 1" }]);
+    expect(events).toMatchObject([{ what: "repaired", from: "kept", by: "process 1" }]);
     await world.clock.advance(RETENTION_MS);
     expect(await other.tell()).toEqual([]);
   });
@@ -149,7 +149,7 @@ describe("KeyExplainer", () => {
   it("keeps what is found again and again once, with how often it was", async () => {
     const world = await openWorld();
     const { historian, explainer, kept } = world.openProcess();
-    for (let i = 0; i < 10; i += 1) historian.note("user:1", drift);
+    for (let i = 0; i < 10; i += 1) historian.note("user:1", repaired);
 
     expect((await explainer.explain("user:1", 10)).events).toMatchObject([{ times: 10 }]);
     expect(await kept.of("user:1", 10)).toHaveLength(1);
@@ -179,7 +179,7 @@ describe("KeyExplainer", () => {
   it("tells what it remembers while cache and store do not answer, and says so", async () => {
     const world = await openWorld();
     const { historian, explainer } = world.openProcess();
-    historian.note("user:1", drift);
+    historian.note("user:1", repaired);
     const refuse = async () => {
       throw new LockstepError("STORE_UNAVAILABLE", "down");
     };
@@ -188,7 +188,7 @@ describe("KeyExplainer", () => {
 
     const { events, covers } = await explainer.explain("user:1", 10);
 
-    expect(events).toMatchObject([{ what: "drift", from: "process" }]);
+    expect(events).toMatchObject([{ what: "repaired", from: "process" }]);
     expect(covers).toMatchObject({ unknown: ["kept", "state"], letGo: 1 });
   });
 
@@ -206,13 +206,16 @@ describe("KeptHistory", () => {
     const world = await openWorld();
     const { kept, historian } = world.openProcess();
     kept.start();
-    historian.note("user:1", drift);
+    historian.note("user:1", repaired);
     await world.clock.advance(1000);
-    historian.note("user:2", drift);
+    historian.note("user:2", repaired);
 
-    expect([await kept.of("user:1", 10), await kept.of("user:2", 10)]).toMatchObject([[drift], []]);
+    expect([await kept.of("user:1", 10), await kept.of("user:2", 10)]).toMatchObject([
+      [repaired],
+      [],
+    ]);
     await kept.stop();
-    expect(await kept.of("user:2", 10)).toMatchObject([drift]);
+    expect(await kept.of("user:2", 10)).toMatchObject([repaired]);
   });
 
   it("lets go of what comes too fast, of evictions first, and counts that", async () => {
@@ -220,7 +223,7 @@ describe("KeptHistory", () => {
     const { kept, historian } = openProcess();
     for (let i = 0; i < 50; i += 1)
       historian.note(`evicted:${i}`, { what: "evicted", how: null, version: versionAt(1) });
-    for (let i = 0; i < 2000; i += 1) historian.note(`user:${i}`, drift);
+    for (let i = 0; i < 2000; i += 1) historian.note(`user:${i}`, repaired);
 
     await kept.flush();
 
@@ -233,7 +236,7 @@ describe("KeptHistory", () => {
     const world = await openWorld({ keptMax: 100 });
     const { kept, historian } = world.openProcess();
     for (let i = 0; i < 1000; i += 1) {
-      historian.note(`user:${i}`, drift);
+      historian.note(`user:${i}`, repaired);
       await world.clock.advance(1);
     }
 
