@@ -3,7 +3,6 @@ import { bindTools } from "../../tools/index.ts";
 import { Backup } from "../backup/backup.ts";
 import { Restore } from "../backup/restore.ts";
 import type { ModelKeysPort } from "../cache/model-keys-port.ts";
-
 import { policyWarnings } from "../cache/policy-warnings.ts";
 import { readModelsFile } from "../config/read-models-file.ts";
 import type { Config } from "../config/schema.ts";
@@ -82,7 +81,8 @@ async function composeAround(
 ): Promise<OperatedApp> {
   const { clock, random, logger: log } = environment;
   const { outbox, bucketStates } = opened;
-  const history = keyHistory(config, environment, opened);
+  const by = `process ${process.pid} on ${hostname()}`;
+  const history = keyHistory(config, environment, opened, by);
   const store = watchStore(opened.store, history.historian);
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;
   const pool = new SyncPool(clock, config.syncConcurrency);
@@ -120,7 +120,6 @@ async function composeAround(
   });
   const backlog = new Backlog(cache, journal, outbox, syncTimeoutMs + CALL_MARGIN_MS);
   const { hasEventPath } = side.writes;
-  const by = `process ${process.pid} on ${hostname()}`;
   const settings = new LiveSettings({
     port: opened.settings,
     defaults: {

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import type { Config } from "../config/schema.ts";
 import { Historian } from "../history/historian.ts";
 import { HistoryRing } from "../history/history-ring.ts";
@@ -19,12 +18,13 @@ export interface KeyHistory {
   explainer(looksAt: Pick<KeyExplainerParts, "cache" | "outbox" | "store">): KeyExplainer;
 }
 
+/** `by` names this process, for people. */
 export function keyHistory(
   config: Config,
   { clock, random, logger: log }: Environment,
   { records }: OpenedStore,
+  by: string,
 ): KeyHistory {
-  const by = `process ${process.pid} on ${hostname()}`;
   const keptForMs = config.historyRetentionHours * 3_600_000;
   const ring = new HistoryRing({
     eventsMax: config.historyEvents,

@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
 import { ALL_BUCKETS, bucketOf } from "../model/bucket.ts";
 import { isDead, newestOfEach, type ShadowEntry, type SyncMethod } from "../model/entry.ts";
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import { epochOf, type Version } from "../model/version.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
@@ -12,9 +13,6 @@ import { applyEntries } from "../sync/apply-around-refusals.ts";
 import type { BackupHeader } from "./backup-lines.ts";
 import { readBackup } from "./backup-reader.ts";
 import { fateOf, type RowFate } from "./judge-row.ts";
-
-/** At most this many keys are named in each list of a report. */
-const NAMED_KEYS_MAX = 100;
 
 export interface RestoreRequest {
   readonly path: string;

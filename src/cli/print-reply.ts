@@ -11,10 +11,14 @@ export function printReply(
   json: boolean,
 ): Printed {
   const [{ text }] = content;
-  if (json)
-    return { stdout: `${JSON.stringify(structuredContent ?? JSON.parse(text))}\n`, stderr: "" };
-  if (isError === true) return { stdout: "", stderr: printError(text) };
-  return { stdout: `${printFields(structuredContent ?? {}, "").join("\n")}\n`, stderr: "" };
+  if (isError === true && !json) return { stdout: "", stderr: printError(text) };
+  const fields = structuredContent ?? (json ? (JSON.parse(text) as object) : {});
+  return { stdout: printReport(fields, json), stderr: "" };
+}
+
+/** What a command has to say, for a person, or as one line of JSON for a program. */
+export function printReport(fields: object, json: boolean): string {
+  return json ? `${JSON.stringify(fields)}\n` : `${printFields(fields, "").join("\n")}\n`;
 }
 
 function printError(text: string): string {
@@ -24,7 +28,7 @@ function printError(text: string): string {
 }
 
 /** One line per field; what is inside another stands below it, further in. */
-export function printFields(fields: object, indent: string): readonly string[] {
+function printFields(fields: object, indent: string): readonly string[] {
   return Object.entries(fields).flatMap(([name, value]: [string, unknown]) => {
     const label = `${indent}${name}:`;
     if (Array.isArray(value)) {

@@ -2,7 +2,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { BackupCommand, RestoreCommand } from "./parse-operator-command.ts";
-import { printFields } from "./print-reply.ts";
+import { printReport } from "./print-reply.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { withApp } from "./with-app.ts";
 
@@ -57,8 +57,4 @@ export async function runRestore(
   } finally {
     line.clear();
   }
-}
-
-function printReport(report: object, json: boolean): string {
-  return json ? `${JSON.stringify(report)}\n` : `${printFields(report, "").join("\n")}\n`;
 }

@@ -5,7 +5,7 @@ import type { CliContext } from "./cli-context.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { LookCommand } from "./parse-operator-command.ts";
 import { printFindings } from "./print-findings.ts";
-import { printFields } from "./print-reply.ts";
+import { printReport } from "./print-reply.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { examine, isGood } from "./run-doctor.ts";
 import { withApp } from "./with-app.ts";
@@ -87,5 +87,5 @@ function toVerification(report: SyncReport, checks: readonly ModelCheck[]): Veri
 
 function printVerification(verification: Verification | string): string {
   if (typeof verification === "string") return `${verification}\n`;
-  return `${printFields(verification, "").join("\n")}\n`;
+  return printReport(verification, false);
 }

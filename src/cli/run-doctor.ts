@@ -18,10 +18,10 @@ export async function runDoctor(command: LookCommand, context: CliContext): Prom
 }
 
 /** What a doctor says of the backends that the environment names. Error: CONFIG_INVALID. */
-export async function examine(
-  context: CliContext,
-): Promise<Diagnosis & { readonly redact: (text: string) => string }> {
-  const { config, warnings } = parseConfig(context.env);
+export async function examine({
+  env,
+}: Pick<CliContext, "env">): Promise<Diagnosis & { readonly redact: (text: string) => string }> {
+  const { config, warnings } = parseConfig(env);
   const doctor = await openDoctor(config, {
     clock: systemClock,
     log: silentLog,

@@ -5,7 +5,7 @@ import { replyWith } from "../transport/call-reply.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type ExitCode, exitCodeOf } from "./exit-code.ts";
 import type { ReconcileCommand } from "./parse-operator-command.ts";
-import { printFields } from "./print-reply.ts";
+import { printReport } from "./print-reply.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { withApp } from "./with-app.ts";
 
@@ -40,9 +40,7 @@ export async function runReconcile(
     line.clear();
   }
   const summary = summed(checkOnly, models);
-  context.stdout.write(
-    json ? `${JSON.stringify(summary)}\n` : `${printFields(summary, "").join("\n")}\n`,
-  );
+  context.stdout.write(printReport(summary, json));
   return exitCodeOf("reconcile_model", replyWith(summary));
 }
 

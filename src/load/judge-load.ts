@@ -1,3 +1,5 @@
+import { percent } from "./percent.ts";
+
 export interface LoadInputs {
   /** Direct syncs running, as a share of how many may. */
   readonly poolUtilization: number;
@@ -44,8 +46,4 @@ export function judgeLoad(inputs: LoadInputs, thresholds: LoadThresholds): LoadJ
 
 function high(what: string): LoadJudgement {
   return { highLoad: true, reason: `High load: ${what}.` };
-}
-
-function percent(ratio: number): string {
-  return `${Math.round(ratio * 100)} %`;
 }

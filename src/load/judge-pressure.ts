@@ -1,3 +1,5 @@
+import { percent } from "./percent.ts";
+
 /** What new writes meet, from nothing to a refusal; each level includes those before it. */
 export const PRESSURE_LEVELS = ["calm", "widen", "slow", "refuse"] as const;
 
@@ -163,10 +165,6 @@ function levelAt(fill: number, before: PressureLevel): PressureLevel {
 function isAbove(one: Gauge, other: Gauge): boolean {
   if (one.level !== other.level) return isAtLeast(one.level, other.level);
   return one.fill > other.fill;
-}
-
-function percent(ratio: number): string {
-  return `${Math.round(ratio * 100)} %`;
 }
 
 function capital(text: string): string {

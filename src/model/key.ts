@@ -3,6 +3,9 @@ import { LockstepError } from "./lockstep-error.ts";
 /** Keys under this prefix belong to the server itself. */
 export const RESERVED_PREFIX = "lockstep:";
 
+/** At most this many keys are named in each list of a report. */
+export const NAMED_KEYS_MAX = 100;
+
 /**
  * Refuses a key that cannot be kept alike on both sides: empty, longer than `maxBytes` of UTF-8,
  * not well-formed Unicode (a lone surrogate has no UTF-8 form), or under the reserved prefix.

@@ -1,5 +1,6 @@
 import type { ModelKeysPort } from "../cache/model-keys-port.ts";
 import type { Random } from "../lib/random.ts";
+import { Reservoir } from "../lib/reservoir.ts";
 import type { Model } from "./model.ts";
 
 /** How many keys of the database one page looks at. */
@@ -21,23 +22,12 @@ export async function sampleKeys(
     signal,
   }: { readonly size: number; readonly random: Random; readonly signal?: AbortSignal | undefined },
 ): Promise<readonly string[]> {
-  const sample: string[] = [];
-  const chosen = new Set<string>();
-  let met = 0;
+  const chosen = new Reservoir<string>(size, random);
   for await (const page of scanKeys(keys, model, { looksMax: LOOKED_MAX })) {
     if (signal?.aborted === true) break;
-    for (const key of page) {
-      if (chosen.has(key)) continue;
-      met += 1;
-      const place = sample.length < size ? sample.length : Math.floor(random.fraction() * met);
-      const replaced = sample[place];
-      if (place >= size) continue;
-      if (replaced !== undefined) chosen.delete(replaced);
-      sample[place] = key;
-      chosen.add(key);
-    }
+    for (const key of page) chosen.add(key);
   }
-  return sample;
+  return chosen.items;
 }
 
 /** All keys of the model's form, page by page; a key may come more than once. */

@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { type ShareInterval, wilsonInterval } from "../lib/wilson-interval.ts";
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import { sampleKeys, scanKeys } from "./key-sample.ts";
 import type { Model } from "./model.ts";
@@ -17,9 +18,6 @@ const PAGE_SIZE = 200;
 
 /** So many suspects are held back before they are looked at again together. */
 const SUSPECTS_MAX = 500;
-
-/** At most so many keys are named in a report. */
-const NAMED_KEYS_MAX = 100;
 
 export interface CheckRequest {
   /** How many entries of the cache, and how many documents, are looked at; default 100. */

@@ -2,6 +2,7 @@ import type { CachePort } from "../cache/cache-port.ts";
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Backlog } from "../sync/backlog.ts";
@@ -17,7 +18,7 @@ import {
 } from "./looker.ts";
 import { decodePass, encodePass, type PassPlace, type PassState } from "./pass-cursor.ts";
 import { judgeSample, type SampleFigures } from "./sample-figures.ts";
-import { NAMED_KEYS_MAX, Tally } from "./tally.ts";
+import { Tally } from "./tally.ts";
 
 /** So many suspects are held back before they are confirmed: few enough to look at again in one go. */
 const SUSPECTS_MAX = 200;

@@ -1,11 +1,11 @@
 import type { Clock } from "../lib/clock.ts";
 import { versionUnder } from "../model/idempotency.ts";
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { Look } from "./classify.ts";
 import { finishItem, type ItemWork } from "./finish-item.ts";
 import type { ItemState, KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
-import { NAMED_KEYS_MAX } from "./tally.ts";
 
 /** So many keys are worked on at once: each may hold three values of the largest size. */
 const ITEMS_AT_ONCE = 16;

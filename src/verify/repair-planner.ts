@@ -2,6 +2,7 @@ import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import { contentHash } from "../model/content-hash.ts";
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { CacheVerifier } from "./cache-verifier.ts";
 import type { CopyClass } from "./classify.ts";
@@ -14,7 +15,6 @@ import {
   type RepairAction,
   type RepairStrategy,
 } from "./plan-repair.ts";
-import { NAMED_KEYS_MAX } from "./tally.ts";
 
 /** One plan repairs at most this many keys; what is left is for the next one. */
 export const PLAN_ITEMS_MAX = 1000;

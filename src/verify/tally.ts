@@ -1,8 +1,6 @@
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { CLASSES, type CopyClass, isIssue } from "./classify.ts";
 import type { Found } from "./looker.ts";
-
-/** At most this many keys are named in each list of a report. */
-export const NAMED_KEYS_MAX = 100;
 
 /** Counts what was found, and names the first issues. */
 export class Tally {

@@ -3,30 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from "@jest/globals";
 import { Redis } from "ioredis";
-import { openDoctor } from "../../src/app/open-doctor.ts";
-import { parseConfig } from "../../src/config/parse-config.ts";
+import { examine as examineEnvironment } from "../../src/cli/run-doctor.ts";
 import type { Diagnosis } from "../../src/doctor/doctor.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { silentLog } from "../../src/lib/log.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { openLockstep } from "../support/lockstep/open-lockstep.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
 
-async function examine(variables: Readonly<Record<string, string>>): Promise<Diagnosis> {
-  const { config, warnings } = parseConfig(variables);
-  const doctor = await openDoctor(config, {
-    clock: systemClock,
-    log: silentLog,
-    nodeVersion: process.version,
-    configWarnings: warnings,
-  });
-  try {
-    return await doctor.examine();
-  } finally {
-    await doctor.close();
-  }
-}
+const examine = (env: Readonly<Record<string, string>>) => examineEnvironment({ env });
 
 const stateOf = ({ findings }: Diagnosis, check: string) =>
   findings.find((one) => one.check === check)?.state;

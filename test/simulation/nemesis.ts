@@ -2,28 +2,17 @@ import type { Acknowledgement } from "../../src/cache/cache-authority-port.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
 import type { FakeRedis, FakeSnapshot } from "../support/fake-redis.ts";
 import type { FakeStore } from "../support/fake-store.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
-import type { Site } from "./client.ts";
 import type { WorldFaults } from "./faults.ts";
 import type { Command, Network } from "./network.ts";
-import { often } from "./often.ts";
 import type { SimClock } from "./sim-clock.ts";
-import type { StepLog } from "./step-log.ts";
-import type { Timeline } from "./timeline.ts";
+import { Trouble, type TroubleParts } from "./trouble.ts";
 
-export interface NemesisParts {
-  readonly timeline: Timeline;
-  readonly random: SeededRandom;
-  readonly log: StepLog;
+export interface NemesisParts extends TroubleParts {
   readonly faults: WorldFaults;
   readonly network: Network;
   readonly redis: FakeRedis;
   readonly store: FakeStore;
   readonly serverClocks: readonly SimClock[];
-  readonly sites: readonly Site[];
-  readonly crash: (site: Site) => void;
-  /** After whatever was done to a server. */
-  readonly onChange: () => void;
 }
 
 function lossOf(isTotal: boolean, last: FakeSnapshot | undefined): string {
@@ -45,56 +34,35 @@ export class Nemesis {
   readonly #parts: NemesisParts;
   /** What a disk or a replica may have of Redis, the newest last. */
   readonly #snapshots: FakeSnapshot[] = [];
-  #isOver = false;
+  readonly #trouble: Trouble;
 
   constructor(parts: NemesisParts) {
     this.#parts = parts;
+    this.#trouble = new Trouble(parts);
   }
 
   start(): void {
     const { faults, redis, store } = this.#parts;
-    this.#often(faults.crash, () => this.#crash());
-    this.#often(faults.pause, () => this.#pause());
-    this.#often(faults.storeDown, () => this.#takeDown("the store", store));
-    this.#often(faults.redisDown, () => this.#takeDown("Redis", redis));
-    this.#often(faults.partition, () => this.#partition());
-    this.#often(faults.eviction, () => this.#evict());
-    this.#often(faults.policyFlip, () => this.#flipPolicy());
-    if (faults.rollback !== undefined) this.#often(300, () => this.#takeSnapshot());
-    this.#often(faults.rollback, () => this.#rollBack());
-    this.#often(faults.clockStep, () => this.#stepClock());
+    this.#trouble.often(faults.crash, () => this.#trouble.crash());
+    this.#trouble.often(faults.pause, () => this.#trouble.pause());
+    this.#trouble.often(faults.storeDown, () => this.#takeDown("the store", store));
+    this.#trouble.often(faults.redisDown, () => this.#takeDown("Redis", redis));
+    this.#trouble.often(faults.partition, () => this.#partition());
+    this.#trouble.often(faults.eviction, () => this.#evict());
+    this.#trouble.often(faults.policyFlip, () => this.#flipPolicy());
+    if (faults.rollback !== undefined) this.#trouble.often(300, () => this.#takeSnapshot());
+    this.#trouble.often(faults.rollback, () => this.#rollBack());
+    this.#trouble.often(faults.clockStep, () => this.#stepClock());
   }
 
   /** Everything runs and answers again. */
   stop(): void {
     const { redis, store, network } = this.#parts;
-    this.#isOver = true;
+    this.#trouble.end();
     redis.isUp = true;
     store.isUp = true;
     network.heal();
-    this.#note("everything heals");
-  }
-
-  #often(everyMs: number | undefined, act: () => void): void {
-    const { timeline, random, onChange } = this.#parts;
-    often({ timeline, random, everyMs, isOver: () => this.#isOver }, () => {
-      act();
-      onChange();
-    });
-  }
-
-  #crash(): void {
-    const running = this.#parts.sites.filter(({ process }) => process !== undefined);
-    if (running.length > 0) this.#parts.crash(this.#parts.random.pick(running));
-  }
-
-  #pause(): void {
-    const { sites, random } = this.#parts;
-    const { process } = random.pick(sites);
-    if (process === undefined) return;
-    const forMs = random.fraction() ** 2 * 15_000;
-    this.#note(`${process.machine.name} stands still for ${Math.round(forMs)} ms`);
-    process.machine.pause(forMs);
+    this.#trouble.note("everything heals");
   }
 
   #takeDown(name: string, server: { isUp: boolean }): void {
@@ -102,10 +70,10 @@ export class Nemesis {
     if (!server.isUp) return;
     const forMs = random.fraction() ** 2 * 15_000;
     server.isUp = false;
-    this.#note(`${name} is down for ${Math.round(forMs)} ms`);
+    this.#trouble.note(`${name} is down for ${Math.round(forMs)} ms`);
     timeline.after(forMs, () => {
       server.isUp = true;
-      this.#note(`${name} is back`);
+      this.#trouble.note(`${name} is back`);
     });
   }
 
@@ -117,7 +85,7 @@ export class Nemesis {
     const holds = random.fraction() < 0.5;
     network.partition({ server, machine, untilMs: timeline.nowMs + forMs, holds });
     const how = holds ? "holds back" : "loses";
-    this.#note(
+    this.#trouble.note(
       `the network ${how} what is between ${machine ?? "all"} and ${server} for ${Math.round(forMs)} ms`,
     );
   }
@@ -125,7 +93,7 @@ export class Nemesis {
   /** After a command that a server has carried out: what has just become clean may be evicted first. */
   afterCommand({ method, args }: Command): void {
     const { faults, random, timeline, onChange } = this.#parts;
-    if (this.#isOver || (method !== "settle" && method !== "acknowledge")) return;
+    if (this.#trouble.isOver || (method !== "settle" && method !== "acknowledge")) return;
     if (random.fraction() >= faults.evictionAtOnce) return;
     const keys = method === "settle" ? [args[0] as string] : keysOf(args[0]);
     timeline.after(random.fraction() * 2, () => {
@@ -145,7 +113,7 @@ export class Nemesis {
 
   #evictState(bucket: number): void {
     this.#parts.redis.states.delete(bucket);
-    this.#note(`Redis evicts the state of bucket ${bucket}`);
+    this.#trouble.note(`Redis evicts the state of bucket ${bucket}`);
   }
 
   /** What is marked as unsynced is spared: a policy that was made unsafe under it can lose it, and nobody could prevent that. */
@@ -156,13 +124,13 @@ export class Nemesis {
     const before = redis.evictedKeys;
     if (what !== "meta") redis.evict(key, "value");
     if (what !== "value") redis.evict(key, "meta");
-    if (redis.evictedKeys > before) this.#note(`Redis evicts ${key} (${what})`);
+    if (redis.evictedKeys > before) this.#trouble.note(`Redis evicts ${key} (${what})`);
   }
 
   #flipPolicy(): void {
     const { redis, random } = this.#parts;
     redis.maxmemoryPolicy = random.pick(POLICIES);
-    this.#note(`the eviction policy becomes ${redis.maxmemoryPolicy}`);
+    this.#trouble.note(`the eviction policy becomes ${redis.maxmemoryPolicy}`);
   }
 
   #takeSnapshot(): void {
@@ -179,7 +147,7 @@ export class Nemesis {
     }
     this.#takeDown("the store", store);
     timeline.after(300 + random.fraction() * 3_000, () => {
-      if (this.#isOver) return;
+      if (this.#trouble.isOver) return;
       this.#restart();
       onChange();
     });
@@ -191,7 +159,7 @@ export class Nemesis {
     if (isTotal) redis.flush();
     const last = this.#snapshots.splice(random.integer(this.#snapshots.length + 1)).at(0);
     redis.restart(isTotal ? undefined : last);
-    this.#note(`Redis is restarted and has lost ${lossOf(isTotal, last)}`);
+    this.#trouble.note(`Redis is restarted and has lost ${lossOf(isTotal, last)}`);
   }
 
   #stepClock(): void {
@@ -207,10 +175,6 @@ export class Nemesis {
     const byMs = at === STORE_CLOCK ? Math.max(anyMs, -10_000) : anyMs;
     clocks[at]?.step(byMs);
     const whose = ["Redis", "the store"][at] ?? sites[at - serverClocks.length]?.name;
-    this.#note(`the wall clock of ${whose} moves by ${byMs} ms`);
-  }
-
-  #note(what: string): void {
-    this.#parts.log.add(() => `— ${what}`);
+    this.#trouble.note(`the wall clock of ${whose} moves by ${byMs} ms`);
   }
 }

@@ -1,30 +1,19 @@
 import type { CopyCachePort } from "../../../src/cache/copy-cache-port.ts";
-import type { SeededRandom } from "../../support/seeded-random.ts";
-import type { Site } from "../client.ts";
 import type { WorldFaults } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 import type { Network } from "../network.ts";
-import { often } from "../often.ts";
 import type { SimClock } from "../sim-clock.ts";
-import type { StepLog } from "../step-log.ts";
-import type { Timeline } from "../timeline.ts";
+import { Trouble, type TroubleParts } from "../trouble.ts";
 import type { SharedStore } from "./shared-store.ts";
 
-export interface StoreFirstNemesisParts {
-  readonly timeline: Timeline;
-  readonly random: SeededRandom;
-  readonly log: StepLog;
+export interface StoreFirstNemesisParts extends TroubleParts {
   readonly faults: WorldFaults;
   readonly network: Network;
   readonly store: SharedStore;
   readonly kind: "sqlite" | "mongodb";
   readonly serverClock: SimClock;
-  readonly sites: readonly Site[];
   /** The copies in the process on that machine. */
   readonly copyOf: (machine: Machine) => CopyCachePort | undefined;
-  readonly crash: (site: Site) => void;
-  /** After whatever was done to the store. */
-  readonly onChange: () => void;
 }
 
 /** Keys that clients use, of which copies are evicted. */
@@ -36,12 +25,13 @@ const KEYS = ["a", "b", "c"];
  */
 export class StoreFirstNemesis {
   readonly #parts: StoreFirstNemesisParts;
-  #isOver = false;
+  readonly #trouble: Trouble;
   #isDown = false;
   #offByMs = 0;
 
   constructor(parts: StoreFirstNemesisParts) {
     this.#parts = parts;
+    this.#trouble = new Trouble(parts);
   }
 
   /** Processes that share a file share a clock. */
@@ -51,46 +41,24 @@ export class StoreFirstNemesis {
 
   start(): void {
     const { faults, kind } = this.#parts;
-    this.#often(faults.crash, () => this.#crash());
-    this.#often(faults.pause, () => this.#pause());
-    this.#often(faults.storeDown, () => this.#takeDown());
-    this.#often(kind === "mongodb" ? faults.partition : undefined, () => this.#partition());
-    this.#often(faults.eviction, () => this.#evict());
-    this.#often(faults.clockStep, () => this.#stepClock());
+    this.#trouble.often(faults.crash, () => this.#trouble.crash());
+    this.#trouble.often(faults.pause, () => this.#trouble.pause());
+    this.#trouble.often(faults.storeDown, () => this.#takeDown());
+    this.#trouble.often(kind === "mongodb" ? faults.partition : undefined, () => this.#partition());
+    this.#trouble.often(faults.eviction, () => this.#evict());
+    this.#trouble.often(faults.clockStep, () => this.#stepClock());
   }
 
   /** Everything runs and answers again. */
   stop(): void {
-    this.#isOver = true;
+    this.#trouble.end();
     this.#parts.store.bringBack();
     this.#parts.network.heal();
-    this.#note("everything heals");
+    this.#trouble.note("everything heals");
   }
 
   afterCommand(): void {
     // What is evicted here is evicted by time alone.
-  }
-
-  #often(everyMs: number | undefined, act: () => void): void {
-    const { timeline, random, onChange } = this.#parts;
-    often({ timeline, random, everyMs, isOver: () => this.#isOver }, () => {
-      act();
-      onChange();
-    });
-  }
-
-  #crash(): void {
-    const running = this.#parts.sites.filter(({ process }) => process !== undefined);
-    if (running.length > 0) this.#parts.crash(this.#parts.random.pick(running));
-  }
-
-  #pause(): void {
-    const { sites, random } = this.#parts;
-    const { process } = random.pick(sites);
-    if (process === undefined) return;
-    const forMs = random.fraction() ** 2 * 15_000;
-    this.#note(`${process.machine.name} stands still for ${Math.round(forMs)} ms`);
-    process.machine.pause(forMs);
   }
 
   /** Often shorter than a write waits for the lock, sometimes far longer. */
@@ -100,13 +68,13 @@ export class StoreFirstNemesis {
     const forMs = random.fraction() ** 3 * 10_000;
     this.#isDown = true;
     store.takeDown();
-    this.#note(
+    this.#trouble.note(
       `${kind === "sqlite" ? "another process holds the lock" : "the store is down"} for ${Math.round(forMs)} ms`,
     );
     timeline.after(forMs, () => {
       this.#isDown = false;
       store.bringBack();
-      this.#note("the store takes writes again");
+      this.#trouble.note("the store takes writes again");
     });
   }
 
@@ -116,7 +84,7 @@ export class StoreFirstNemesis {
     const machine = random.pick([undefined, random.pick(sites).process?.machine.name]);
     const holds = random.fraction() < 0.5;
     network.partition({ server: "store", machine, untilMs: timeline.nowMs + forMs, holds });
-    this.#note(
+    this.#trouble.note(
       `the network ${holds ? "holds back" : "loses"} what is between ${machine ?? "all"} and the store for ${Math.round(forMs)} ms`,
     );
   }
@@ -136,17 +104,13 @@ export class StoreFirstNemesis {
     if (kind === "sqlite") {
       this.#offByMs += byMs;
       for (const { clock } of machines) clock.step(byMs);
-      this.#note(`the wall clock of the machine moves by ${byMs} ms`);
+      this.#trouble.note(`the wall clock of the machine moves by ${byMs} ms`);
       return;
     }
     const clocks = [serverClock, ...machines.map(({ clock }) => clock)];
     const at = random.integer(clocks.length);
     clocks[at]?.step(byMs);
     const whose = at === 0 ? "the store" : machines[at - 1]?.name;
-    this.#note(`the wall clock of ${whose} moves by ${byMs} ms`);
-  }
-
-  #note(what: string): void {
-    this.#parts.log.add(() => `— ${what}`);
+    this.#trouble.note(`the wall clock of ${whose} moves by ${byMs} ms`);
   }
 }

@@ -18,6 +18,19 @@ describe("Reservoir", () => {
     expect(reservoir.items).toEqual([]);
   });
 
+  it("passes over what it keeps already, and takes again what it has let go", () => {
+    const reservoir = new Reservoir<number>(1, { fraction: () => 0, hex: () => "" });
+    reservoir.add(1);
+    reservoir.add(1);
+    expect([reservoir.items, reservoir.seen]).toEqual([[1], 1]);
+
+    // Each goes to the first place here, and lets go of what was there.
+    reservoir.add(2);
+    reservoir.add(1);
+
+    expect([reservoir.items, reservoir.seen]).toEqual([[1], 3]);
+  });
+
   it("keeps each of many with the same chance, the first and the last too", () => {
     const random = new SeededRandom(7);
     const kept = Array.from({ length: 20 }, () => 0);

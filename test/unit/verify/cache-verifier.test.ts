@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
+import { NAMED_KEYS_MAX } from "../../../src/model/key.ts";
 import { Backlog } from "../../../src/sync/backlog.ts";
 import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
-import { NAMED_KEYS_MAX } from "../../../src/verify/tally.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { lookerWith } from "../../support/looking.ts";

@@ -50,9 +50,7 @@ async function passAll(
     for (const key of page.keys) chosen.add(key);
     cursor = page.cursor;
   } while (cursor !== undefined);
-  // SCAN may show a key twice.
-  const keys = [...new Set(chosen.items)];
-  return { keys, total: Math.max(keys.length, chosen.seen) };
+  return { keys: chosen.items, total: chosen.seen };
 }
 
 async function draw(connection: RedisConnection, size: number, held: number): Promise<CacheSample> {
