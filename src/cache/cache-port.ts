@@ -17,7 +17,10 @@ export interface CachePort {
   /** All that the cache knows of each key, in the order asked; each key is read atomically. */
   observe(keys: readonly string[]): Promise<readonly CacheObservation[]>;
 
-  /** As {@link observe}, without the values, which are neither moved nor hashed: only how long they are. */
+  /** As {@link observe}, without times to live, which cost the cache more than the rest: for looks at many keys. */
+  contents(keys: readonly string[]): Promise<readonly CacheContents[]>;
+
+  /** As {@link contents}, without the values, which are neither moved nor hashed: only how long they are. */
   digests(keys: readonly string[]): Promise<readonly CacheDigest[]>;
 
   /**
@@ -73,13 +76,13 @@ export interface CacheSample {
 
 /** One key as the cache held it at one instant, without its value. */
 export interface CacheDigest
-  extends Pick<CacheObservation, "key" | "foreignType" | "meta" | "markerSeq" | "nowMs"> {
+  extends Pick<CacheContents, "key" | "foreignType" | "meta" | "markerSeq" | "nowMs"> {
   /** Length of the plain value in bytes; undefined = there is none. */
   readonly valueBytes: number | undefined;
 }
 
 /** One key as the cache held it at one instant. */
-export interface CacheObservation {
+export interface CacheContents {
   readonly key: string;
   /** The plain value at the user's key. */
   readonly value: CachedValue | undefined;
@@ -88,12 +91,16 @@ export interface CacheObservation {
   readonly meta: CacheMeta | undefined;
   /** The seq of the key's oldest write that the shadow does not have (the pending marker). */
   readonly markerSeq: number | undefined;
+  /** The cache's clock at that instant, milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/** The same, and for how long. */
+export interface CacheObservation extends CacheContents {
   /** Time to live of the value as the cache would expire it, milliseconds; null = none. */
   readonly ttlMs: number | null;
   /** The same of the meta beside it: equal as long as only we have set TTLs. */
   readonly metaTtlMs: number | null;
-  /** The cache's clock at that instant, milliseconds since 1970. */
-  readonly nowMs: number;
 }
 
 export interface CachedValue {

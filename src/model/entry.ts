@@ -32,6 +32,9 @@ export interface ShadowEntry extends Entry {
   readonly syncedAtMs: number;
 }
 
+/** What is compared of a row, and nothing else of it. */
+export type ShadowContents = Pick<Entry, "key" | "version" | "value" | "hash" | "expiresAtMs">;
+
 /** What tells of a row without its value: what is compared where values are not to be moved. */
 export interface ShadowDigest {
   readonly key: string;

@@ -1,4 +1,10 @@
-import type { Entry, ShadowDigest, ShadowEntry, SyncMethod } from "../model/entry.ts";
+import type {
+  Entry,
+  ShadowContents,
+  ShadowDigest,
+  ShadowEntry,
+  SyncMethod,
+} from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { StatementLife } from "./statement-life.ts";
 
@@ -51,7 +57,10 @@ export interface StorePort {
    */
   scan(page: ScanPage): Promise<readonly ShadowEntry[]>;
 
-  /** As {@link scan}, without the values. */
+  /** As {@link scan}, and only what verification compares: for passes over all. */
+  scanContents(page: ScanPage): Promise<readonly ShadowContents[]>;
+
+  /** As {@link scanContents}, without the values. */
   scanDigests(page: ScanPage): Promise<readonly ShadowDigest[]>;
 
   /** The key of one row, in the order of {@link scan}: that which comes after `afterKey` and `skip` others; undefined past the end. */

@@ -1,9 +1,10 @@
-import type { CacheDigest, CacheObservation } from "../cache/cache-port.ts";
+import type { CacheContents, CacheDigest, CacheObservation } from "../cache/cache-port.ts";
 import { shortHash } from "../model/content-hash.ts";
 import {
   isExpired,
   matchesOwnHash,
   NOT_TEXT,
+  type ShadowContents,
   type ShadowDigest,
   type ShadowEntry,
 } from "../model/entry.ts";
@@ -50,6 +51,14 @@ export interface Verdict {
   readonly cause: string;
 }
 
+/** As much of a {@link Look} as decides. */
+export interface ContentsLook {
+  readonly cache: CacheContents;
+  readonly events: readonly OutboxEvent[];
+  readonly shadow: ShadowContents | undefined;
+  readonly removalProven: boolean;
+}
+
 /** As {@link Look}, where neither value was looked at. */
 export interface DigestLook {
   readonly cache: CacheDigest;
@@ -59,7 +68,7 @@ export interface DigestLook {
 }
 
 /** What decides, whether it was told by the values or by what stands beside them. */
-interface Facts extends Pick<CacheObservation, "foreignType" | "meta" | "markerSeq" | "nowMs"> {
+interface Facts extends Pick<CacheContents, "foreignType" | "meta" | "markerSeq" | "nowMs"> {
   readonly events: readonly OutboxEvent[];
   readonly removalProven: boolean;
   readonly hasValue: boolean;
@@ -82,7 +91,7 @@ interface ShadowFacts {
  * Names the relation of a key's two copies. Total: every look has a class. The order of the questions is the order of
  * the table in docs/ARCHITECTURE.md, and the first that matches decides.
  */
-export function classify(look: Look, syncObjectiveMs: number): Verdict {
+export function classify(look: ContentsLook, syncObjectiveMs: number): Verdict {
   return classifyFacts(factsOf(look), syncObjectiveMs);
 }
 
@@ -94,7 +103,7 @@ export function classifyDigests(look: DigestLook, syncObjectiveMs: number): Verd
   return classifyFacts(factsOfDigests(look), syncObjectiveMs);
 }
 
-function factsOf({ cache, events, shadow, removalProven }: Look): Facts {
+function factsOf({ cache, events, shadow, removalProven }: ContentsLook): Facts {
   const { value, foreignType, meta, markerSeq, nowMs } = cache;
   return {
     foreignType,

@@ -7,6 +7,9 @@ import type { PassPlace, ScanPlace } from "./pass-cursor.ts";
 /** Many small keys go together, as each page costs a few round trips. */
 const PAGE_SIZE = 1000;
 
+/** Pages that are looked at together: while one waits for the cache or the store, the other is judged. */
+const PAGES_AT_ONCE = 2;
+
 /** What one page may hold of values on both sides, as far as its size can be foreseen. */
 const PAGE_BYTES_MAX = 8_000_000;
 
@@ -35,8 +38,8 @@ export interface PassPage {
 }
 
 /**
- * Every key: first all that the store has, page by page in key order, then what only the cache has. Holds two pages, the
- * one that is looked at and the one that is being read, so its need does not grow with the number of keys.
+ * Every key: first all that the store has, page by page in key order, then what only the cache has. Holds three pages, the
+ * two that are looked at and the one that is being read, so its need does not grow with the number of keys.
  */
 export async function* passOver(parts: PassParts, request: PassRequest): AsyncGenerator<PassPage> {
   const pace: Pace = {
@@ -68,7 +71,7 @@ async function* passOverStore(
     pace.left -= limit;
     const page = { prefix, limit, ...(afterKey === null ? {} : { afterKey }) };
     if (compared === "contents") {
-      const rows = await store.scan(page);
+      const rows = await store.scanContents(page);
       return {
         last: lastKeyOf(rows, limit),
         size: rows.length,
@@ -82,15 +85,24 @@ async function* passOverStore(
       look: () => looker.sweepDigests(rows),
     };
   };
-  let reading: Promise<StoredPage> | undefined = read(after);
-  while (reading !== undefined) {
-    const { last, size, look }: StoredPage = await reading;
-    reading = last === undefined || pace.left <= 0 ? undefined : readAhead(read(last));
+  const lookAt = async ({ last, size, look }: StoredPage): Promise<PassPage> => {
     const sweep = await look();
     pace.sizer.saw(size, sweep.bytes);
     const next: PassPlace =
       last === undefined ? { side: "cache", scan: null } : { side: "store", after: last };
-    yield { side: "store", sweep, next, again: false };
+    return { side: "store", sweep, next, again: false };
+  };
+  let reading: Promise<StoredPage> | undefined = read(after);
+  const looking: Promise<PassPage>[] = [];
+  while (reading !== undefined || looking.length > 0) {
+    while (reading !== undefined && looking.length < PAGES_AT_ONCE) {
+      const page: StoredPage = await reading;
+      const { last } = page;
+      reading = last === undefined || pace.left <= 0 ? undefined : readAhead(read(last));
+      looking.push(readAhead(lookAt(page)));
+    }
+    const looked = await looking.shift();
+    if (looked !== undefined) yield looked;
   }
 }
 

@@ -1,7 +1,7 @@
-import type { CacheObservation, CachePort } from "../cache/cache-port.ts";
+import type { CacheContents, CacheObservation, CachePort } from "../cache/cache-port.ts";
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { ShadowDigest, ShadowEntry } from "../model/entry.ts";
+import type { ShadowContents, ShadowDigest, ShadowEntry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
 import { beginLife, type StatementLife } from "../store/statement-life.ts";
@@ -77,7 +77,7 @@ export class Looker {
    * make a suspect of a key that is in step, never the other way round: it may have been written in between, and then
    * differs from what the cache shows; drift that was there before shows in whatever order the two are read.
    */
-  async sweepRows(rows: readonly ShadowEntry[]): Promise<Sweep> {
+  async sweepRows(rows: readonly ShadowContents[]): Promise<Sweep> {
     return this.#sweep(
       rows.map((row) => row.key),
       async () => new Map(rows.map((row) => [row.key, row])),
@@ -116,24 +116,32 @@ export class Looker {
 
   async #sweep(
     keys: readonly string[],
-    readRows: () => Promise<ReadonlyMap<string, ShadowEntry>>,
+    readRows: () => Promise<ReadonlyMap<string, ShadowContents>>,
   ): Promise<Sweep> {
-    const { cache, outbox } = this.#parts;
+    const { cache, outbox, isCurrentCopy, syncObjectiveMs } = this.#parts;
     if (keys.length === 0) return NOTHING;
-    const seen = await cache.observe(keys);
+    const seen = await cache.contents(keys);
     const events = await outbox.unprocessedOf(keys);
     const rows = await readRows();
     const settled: Found[] = [];
     const suspects: string[] = [];
     let bytes = 0;
-    for (const observation of seen) {
-      const { key, value } = observation;
-      const row = rows.get(key);
-      bytes += (value?.text.length ?? 0) + (row?.value?.length ?? 0);
+    for (const contents of seen) {
+      const { key, value } = contents;
+      const shadow = rows.get(key);
+      bytes += (value?.text.length ?? 0) + (shadow?.value?.length ?? 0);
       // Not awaited where nothing is asked: most keys of a pass would wait for their turn for nothing.
-      const proven = seemsRemoved(observation) && (await this.#provesRemoval(observation));
-      const { copyClass } = this.#classify(
-        this.#look(observation, events.get(key) ?? [], row, proven),
+      const removalProven = seemsRemoved(contents) && (await this.#provesRemoval(contents));
+      const { copyClass } = classify(
+        {
+          cache: isCurrentCopy(key, shadow)
+            ? contents
+            : { ...contents, value: undefined, meta: undefined },
+          events: stillOf(events.get(key) ?? [], shadow),
+          shadow,
+          removalProven,
+        },
+        syncObjectiveMs,
       );
       if (isIssue(copyClass)) suspects.push(key);
       else settled.push({ key, copyClass });
@@ -277,7 +285,7 @@ export class Looker {
   }
 }
 
-type Removable = Pick<CacheObservation, "key" | "meta"> & { readonly value: unknown };
+type Removable = Pick<CacheContents, "key" | "meta"> & { readonly value: unknown };
 
 /** A live meta whose value is gone. */
 function seemsRemoved({ meta, value }: Removable): boolean {

@@ -208,6 +208,27 @@ export function describeCacheContract(
       });
     });
 
+    it("shows contents as observe does, without times to live, in the order asked", async () => {
+      const { cache, write, synced, changeOutside } = await open();
+      await synced(await write(setOf({ key: "live", value: "é", ttlMs: MINUTE_MS })));
+      await write(setOf({ key: "empty", value: "", sessionId: "session" }));
+      await write(deleteOf({ key: "deleted" }));
+      await write(setOf({ key: "changed", value: "one" }));
+      await changeOutside("changed", "three");
+      const keys = ["changed", "nothing", "live", "deleted", "empty", "live"];
+
+      const contents = await cache.contents(keys);
+
+      const seen = await cache.observe(keys);
+      expect(contents).toEqual(
+        seen.map(({ ttlMs: _ttl, metaTtlMs: _metaTtl, ...rest }, i) => ({
+          ...rest,
+          nowMs: contents[i]?.nowMs,
+        })),
+      );
+      expect(await cache.contents([])).toEqual([]);
+    });
+
     describe("sample", () => {
       it("gives all keys where there are no more than wanted, deleted ones too, each once", async () => {
         const { cache, write } = await open();

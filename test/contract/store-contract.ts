@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { contentHash } from "../../src/model/content-hash.ts";
-import type { ShadowEntry } from "../../src/model/entry.ts";
+import type { ShadowContents, ShadowEntry } from "../../src/model/entry.ts";
 import type { ScanPage, StorePort } from "../../src/store/store-port.ts";
 import { closedAfterEach } from "./closed-after-each.ts";
 import {
@@ -68,6 +68,7 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
           () => store.getMany(["user:1"]),
           () => store.applyNewer([entryOf()], "ASYNC_THREAD"),
           () => store.scan({ limit: 1 }),
+          () => store.scanContents({ limit: 1 }),
           () => store.scanDigests({ limit: 1 }),
           () => store.getDigests(["user:1"]),
           () => store.existing(["user:1"]),
@@ -639,6 +640,31 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
       });
     });
 
+    it("scans contents as it scans rows", async () => {
+      const { store } = await open();
+      await store.applyNewer(
+        [
+          tombstoneOf({ key: "a", version: versionNo(2) }),
+          entryOf({ key: "b", value: "", expiresAtMs: WRITTEN_MS }),
+          entryOf({ key: "c", value: "é!" }),
+        ],
+        "ASYNC_THREAD",
+      );
+
+      const pages = [
+        await store.scanContents({ limit: 2 }),
+        await store.scanContents({ limit: 2, afterKey: "b" }),
+        await store.scanContents({ limit: 2, prefix: "b" }),
+        await store.scanContents({ limit: 0 }),
+      ];
+
+      const [a, b, c] = await store.scan({ limit: 3 });
+      expect(pages).toMatchObject(
+        [[a, b], [c], [b], []].map((rows) => rows.map((row) => contentsOf(row!))),
+      );
+      expect(pages.map((rows) => rows.length)).toEqual([2, 1, 1, 0]);
+    });
+
     describe("digests of rows", () => {
       const bytesOf: Readonly<Record<string, number | null>> = { a: null, b: 0, c: 3, d: 7 };
       const fill = async (store: StorePort) => {
@@ -794,4 +820,8 @@ async function keysOf(store: StorePort, page: ScanPage): Promise<readonly string
 
 function byKey(left: { readonly key: string }, right: { readonly key: string }): number {
   return Buffer.compare(Buffer.from(left.key), Buffer.from(right.key));
+}
+
+function contentsOf({ key, version, value, hash, expiresAtMs }: ShadowEntry): ShadowContents {
+  return { key, version, value, hash, expiresAtMs };
 }

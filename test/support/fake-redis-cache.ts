@@ -11,6 +11,7 @@ import type {
   WhenLost,
 } from "../../src/cache/cache-authority-port.ts";
 import type {
+  CacheContents,
   CacheDigest,
   CacheObservation,
   CachePage,
@@ -134,6 +135,11 @@ export class FakeRedisCache implements CacheAuthorityPort {
     if (whenLost === "read") this.#reach();
     else await this.#reachScripts(keys, { waits: whenLost === "wait" });
     return keys.map((key) => this.#scripts.observe(key));
+  }
+
+  async contents(keys: readonly string[]): Promise<readonly CacheContents[]> {
+    const seen = await this.observe(keys);
+    return seen.map(({ ttlMs: _ttl, metaTtlMs: _metaTtl, ...contents }) => contents);
   }
 
   async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {

@@ -135,6 +135,18 @@ function fakeRows(
       reach();
       return after(place).slice(0, Math.max(0, limit));
     },
+    async scanContents({ limit, ...place }) {
+      reach();
+      return after(place)
+        .slice(0, Math.max(0, limit))
+        .map(({ key, version, value, hash, expiresAtMs }) => ({
+          key,
+          version,
+          value,
+          hash,
+          expiresAtMs,
+        }));
+    },
     async scanDigests({ limit, ...place }) {
       reach();
       return after(place).slice(0, Math.max(0, limit)).map(digestOf);

@@ -35,9 +35,10 @@ export function steerReads(
   world: CacheFirstWorld,
   beforeRead: Meanwhile["beforeRead"] | undefined,
 ): void {
-  for (const method of ["observe", "digests"] as const) world.steered.cache.on(method, beforeRead);
+  for (const method of ["observe", "contents", "digests"] as const)
+    world.steered.cache.on(method, beforeRead);
   world.steered.outbox.on("unprocessedOf", beforeRead);
-  for (const method of ["get", "getMany", "getDigests", "scan", "scanDigests"] as const)
+  for (const method of ["get", "getMany", "getDigests", "scanContents", "scanDigests"] as const)
     world.steered.store.on(method, beforeRead);
 }
 

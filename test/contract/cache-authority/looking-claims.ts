@@ -64,7 +64,7 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
       expect(lost?.markerSeq).toBeDefined();
     });
 
-    it("gives digests of the same, for a key of another type too", async () => {
+    it("gives contents and digests of the same, for a key of another type too", async () => {
       const { cache, raw } = await open();
       for (const key of ["ours", "changed", "gone", "bare"]) await writeClean(cache, { key });
       await writeEntry(cache, { key: "pending" });
@@ -79,6 +79,7 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
       const keys = ["pending", "ours", "list", "changed", "gone", "foreign", "bare", "lost"];
 
       const digests = await cache.digests(keys);
+      const contents = await cache.contents(keys);
 
       const seen = await cache.observe(keys);
       expect(digests.map(({ valueBytes }) => valueBytes)).toEqual([
@@ -92,8 +93,9 @@ export function describeLooking(openHarness: OpenCacheAuthorityHarness): void {
         undefined,
       ]);
       for (const [i, digest] of digests.entries()) {
-        const { key, foreignType, meta, markerSeq } = seen[i]!;
+        const { key, foreignType, meta, markerSeq, value } = seen[i]!;
         expect(digest).toMatchObject({ key, foreignType, meta, markerSeq });
+        expect(contents[i]).toMatchObject({ key, foreignType, meta, markerSeq, value });
       }
       expect(digests[2]?.foreignType).toBe("list");
     });

@@ -80,9 +80,12 @@ export function describePending(openHarness: OpenCacheAuthorityHarness): void {
       await writeEntry(cache, { key: "past" });
       await elapse(300);
       await writeEntry(cache, { key: "soon" });
-      // As if the clock had been an hour ahead when the last writes came.
-      for (const key of ["future:1", "future:2"]) {
-        await raw.setLastSeq(key, ((await nowMs()) + 60 * MINUTE_MS) * 1000);
+      // As if the clock had been an hour ahead when the last writes came; not in the same microsecond, where neither comes first.
+      for (const [key, aheadMs] of [
+        ["future:1", 60 * MINUTE_MS],
+        ["future:2", 61 * MINUTE_MS],
+      ] as const) {
+        await raw.setLastSeq(key, ((await nowMs()) + aheadMs) * 1000);
         await writeEntry(cache, { key });
       }
       const named = (ageMs: number) => cache.pendingOlderThan({ ageMs, limit: 10 });

@@ -116,7 +116,7 @@ describe("HealthCheck", () => {
   it("says nothing of a check that was cut short by the process' end", async () => {
     const { check, log, steered } = await openWorld();
     const stop = new AbortController();
-    steered.store.on("scan", async (proceed) => {
+    steered.store.on("scanContents", async (proceed) => {
       stop.abort();
       return proceed();
     });

@@ -70,7 +70,7 @@ const oneKey: LookAt = async ({ looker }, key) => (await looker.inspect(key)).ve
 /** How a pass and a sample come to a key: by its row, if there is one, or by its name. */
 const PAGES: Readonly<Record<string, LookAt>> = {
   "of rows": async ({ looker, ports }, key) => {
-    const rows = (await ports.store.scan({ prefix: key, limit: 1000 })).filter(
+    const rows = (await ports.store.scanContents({ prefix: key, limit: 1000 })).filter(
       (row) => row.key === key,
     );
     const sweep = rows.length > 0 ? looker.sweepRows(rows) : looker.sweepKeys([key], "contents");

@@ -5,7 +5,13 @@ import { Reservoir } from "../../../lib/reservoir.ts";
 import { contentHash, shortHash } from "../../../model/content-hash.ts";
 import type { Entry } from "../../../model/entry.ts";
 import type { ChangeStamp } from "../../../store/store-authority-port.ts";
-import type { CacheDigest, CacheObservation, CachePage, CacheSample } from "../../cache-port.ts";
+import type {
+  CacheContents,
+  CacheDigest,
+  CacheObservation,
+  CachePage,
+  CacheSample,
+} from "../../cache-port.ts";
 import type { CopyCachePort } from "../../copy-cache-port.ts";
 import { KeySlots } from "./key-slots.ts";
 
@@ -91,6 +97,11 @@ export class MemoryCache implements CopyCachePort {
   async observe(keys: readonly string[]): Promise<readonly CacheObservation[]> {
     const nowMs = this.#clock.nowMs();
     return keys.map((key) => observed(key, this.#copies.peek(key), nowMs));
+  }
+
+  async contents(keys: readonly string[]): Promise<readonly CacheContents[]> {
+    const seen = await this.observe(keys);
+    return seen.map(({ ttlMs: _ttl, metaTtlMs: _metaTtl, ...contents }) => contents);
   }
 
   async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {

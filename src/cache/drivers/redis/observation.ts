@@ -1,6 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { contentHash } from "../../../model/content-hash.ts";
-import type { CacheDigest, CacheObservation } from "../../cache-port.ts";
+import type {
+  CacheContents,
+  CacheDigest,
+  CachedValue,
+  CacheObservation,
+} from "../../cache-port.ts";
 import { decodeMeta } from "./meta-codec.ts";
 
 /** One row of observe.lua's answer. */
@@ -19,10 +24,7 @@ export function decodeObservation(
   ];
   return {
     key,
-    value:
-      value === null
-        ? undefined
-        : { text: value.toString(), isText: isUtf8(value), hash: contentHash(value) },
+    value: decodeValue(value),
     foreignType: foreignType?.toString(),
     meta: meta === null ? undefined : decodeMeta(meta),
     markerSeq: marker === null ? undefined : Number(marker.toString()),
@@ -32,25 +34,39 @@ export function decodeObservation(
   };
 }
 
-/** What digests.lua answers of a key: the four values from `at` on. */
+/** What contents.lua answers of one key. */
+export type ContentsRow<Value> = readonly [
+  value: Value | null,
+  foreignType: Buffer | null,
+  meta: Buffer | null,
+  marker: Buffer | null,
+];
+
+export function decodeContents(
+  key: string,
+  nowMs: number,
+  [value, ...rest]: ContentsRow<Buffer>,
+): CacheContents {
+  return { key, value: decodeValue(value), ...decodeRest(rest), nowMs };
+}
+
 export function decodeDigest(
   key: string,
   nowMs: number,
-  answer: readonly unknown[],
-  at: number,
+  [length, ...rest]: ContentsRow<number>,
 ): CacheDigest {
-  const [length, foreignType, meta, marker] = answer.slice(at, at + 4) as [
-    number | null,
-    Buffer | null,
-    Buffer | null,
-    Buffer | null,
-  ];
+  return { key, valueBytes: length ?? undefined, ...decodeRest(rest), nowMs };
+}
+
+function decodeRest([foreignType, meta, marker]: readonly (Buffer | null)[]) {
   return {
-    key,
-    valueBytes: length ?? undefined,
     foreignType: foreignType?.toString(),
-    meta: meta === null ? undefined : decodeMeta(meta),
-    markerSeq: marker === null ? undefined : Number(marker.toString()),
-    nowMs,
+    meta: meta == null ? undefined : decodeMeta(meta),
+    markerSeq: marker == null ? undefined : Number(marker.toString()),
   };
+}
+
+function decodeValue(value: Buffer | null): CachedValue | undefined {
+  if (value === null) return undefined;
+  return { text: value.toString(), isText: isUtf8(value), hash: contentHash(value) };
 }

@@ -14,12 +14,23 @@ import type {
   SettleOutcome,
   WhenLost,
 } from "../../cache-authority-port.ts";
-import type { CacheDigest, CacheObservation, CachePage, CacheSample } from "../../cache-port.ts";
+import type {
+  CacheContents,
+  CacheDigest,
+  CacheObservation,
+  CachePage,
+  CacheSample,
+} from "../../cache-port.ts";
 import { measureFill } from "./cache-fill.ts";
 import { eachByBucket } from "./each-by-bucket.ts";
 import { incarnationOfLease, leaseToken } from "./lease-token.ts";
 import { hashBytes, packRecords } from "./meta-codec.ts";
-import { decodeDigest, decodeObservation } from "./observation.ts";
+import {
+  type ContentsRow,
+  decodeContents,
+  decodeDigest,
+  decodeObservation,
+} from "./observation.ts";
 import { PendingMarkers, type PendingPage } from "./pending-markers.ts";
 import { RedisBuckets } from "./redis-buckets.ts";
 import type { RedisConnection } from "./redis-connection.ts";
@@ -114,20 +125,12 @@ export class RedisCache implements CacheAuthorityPort {
     });
   }
 
+  async contents(keys: readonly string[]): Promise<readonly CacheContents[]> {
+    return this.#contents(keys, "values", decodeContents);
+  }
+
   async digests(keys: readonly string[]): Promise<readonly CacheDigest[]> {
-    return eachByBucket(keys, async (bucket, batch) => {
-      const [, now, ...answer] = await this.#binding.script("digests", {
-        bucket,
-        keys: [
-          stateKey(bucket),
-          pendingKey(bucket),
-          ...batch.flatMap((key) => [key, metaKey(key)]),
-        ],
-        args: [],
-      });
-      const nowMs = Number(String(now));
-      return batch.map((key, i) => decodeDigest(key, nowMs, answer, 4 * i));
-    });
+    return this.#contents(keys, "lengths", decodeDigest);
   }
 
   async timesToLive(keys: readonly string[]): Promise<readonly (number | null | undefined)[]> {
@@ -248,6 +251,28 @@ export class RedisCache implements CacheAuthorityPort {
 
   close(): Promise<void> {
     return this.#connection.close();
+  }
+
+  async #contents<Value, Contents>(
+    keys: readonly string[],
+    wanted: "values" | "lengths",
+    decode: (key: string, nowMs: number, row: ContentsRow<Value>) => Contents,
+  ): Promise<readonly Contents[]> {
+    return eachByBucket(keys, async (bucket, batch) => {
+      const [, now, ...answer] = await this.#binding.script("contents", {
+        bucket,
+        keys: [
+          stateKey(bucket),
+          pendingKey(bucket),
+          ...batch.flatMap((key) => [key, metaKey(key)]),
+        ],
+        args: [wanted],
+      });
+      const nowMs = Number(String(now));
+      return batch.map((key, i) =>
+        decode(key, nowMs, answer.slice(4 * i, 4 * i + 4) as unknown as ContentsRow<Value>),
+      );
+    });
   }
 
   get #pinned(): boolean {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 const NAMES = [
   "write",
   "observe",
-  "digests",
+  "contents",
   "exist",
   "ttl",
   "acknowledge",

@@ -1,6 +1,12 @@
 import mongoose, { type mongo } from "mongoose";
 import { bucketOf } from "../../../model/bucket.ts";
-import { type Entry, purgeAtMs, type ShadowEntry, type SyncMethod } from "../../../model/entry.ts";
+import {
+  type Entry,
+  purgeAtMs,
+  type ShadowContents,
+  type ShadowEntry,
+  type SyncMethod,
+} from "../../../model/entry.ts";
 import type { IdempotencyRecord, IdempotencyRecords } from "../../../model/idempotency.ts";
 import { isVersion, type Version, writtenAtMs } from "../../../model/version.ts";
 
@@ -61,21 +67,39 @@ export function encodeRow(
  * matches no value), a missing or malformed version as {@link NO_VERSION}. Odd dates and ids are null.
  */
 export function decodeRow(row: StoredRow): ShadowEntry {
-  const version = decodeVersion(row.version);
-  const hash = textOrNull(row.valueHash) ?? "";
+  const contents = decodeContents(row);
   const { syncMethod, syncTimestamp } = fieldsOf(row.metadata);
   const records = decodeRecords(row.idempotency);
   return {
-    key: row._id,
-    version,
-    value: row.deleted === true ? null : decodeLive(row.lastValue, hash),
-    hash,
-    expiresAtMs: msOrNull(row.expiresAt),
+    ...contents,
     sessionId: textOrNull(row.sessionId),
     interactionId: textOrNull(row.interactionId),
     ...(records === undefined ? {} : { idempotency: records }),
     syncMethod: syncMethod === "EVENT_BASED" ? "EVENT_BASED" : "ASYNC_THREAD",
-    syncedAtMs: msOrNull(syncTimestamp) ?? writtenAtMs(version),
+    syncedAtMs: msOrNull(syncTimestamp) ?? writtenAtMs(contents.version),
+  };
+}
+
+/** What the server sends of a row where only {@link ShadowContents} are wanted: half the work of reading it. */
+export const CONTENTS_FIELDS = {
+  lastValue: 1,
+  valueHash: 1,
+  version: 1,
+  expiresAt: 1,
+  deleted: 1,
+} as const satisfies mongo.Document;
+
+export type ContentsRow = Pick<StoredRow, "_id" | keyof typeof CONTENTS_FIELDS>;
+
+/** As {@link decodeRow}. */
+export function decodeContents(row: ContentsRow): ShadowContents {
+  const hash = textOrNull(row.valueHash) ?? "";
+  return {
+    key: row._id,
+    version: decodeVersion(row.version),
+    value: row.deleted === true ? null : decodeLive(row.lastValue, hash),
+    hash,
+    expiresAtMs: msOrNull(row.expiresAt),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import {
   type Entry,
   newestOfEach,
+  type ShadowContents,
   type ShadowDigest,
   type ShadowEntry,
   type SyncMethod,
@@ -101,6 +102,10 @@ export class SqliteStore implements StorePort {
 
   async scan({ afterKey = "", prefix = "", limit }: ScanPage): Promise<readonly ShadowEntry[]> {
     return scanShadow(this.#database, keysWithin(prefix, afterKey), limit);
+  }
+
+  async scanContents(page: ScanPage): Promise<readonly ShadowContents[]> {
+    return this.scan(page);
   }
 
   async scanDigests({ afterKey = "", prefix = "", limit }: ScanPage) {
