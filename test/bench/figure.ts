@@ -1,6 +1,18 @@
 import type { Spread } from "./rounds.ts";
 
-export type Metric = "P1" | "P2" | "P3" | "P4" | "P5" | "P7" | "P8" | "P9" | "P11" | "P12";
+export type Metric =
+  | "P1"
+  | "P2"
+  | "P3"
+  | "P4"
+  | "P5"
+  | "P6"
+  | "P7"
+  | "P8"
+  | "P9"
+  | "P11"
+  | "P12"
+  | "P13";
 
 /** One measured quantity beside what limits it and what it should reach. */
 export interface Figure {

@@ -9,11 +9,13 @@ import { measureAddedLatency } from "./p2-added-latency.ts";
 import { measureSyncLag } from "./p3-sync-lag.ts";
 import { measureDrain } from "./p4-drain.ts";
 import { measureDurableLatency } from "./p5-durable-latency.ts";
+import { measureVerification } from "./p6-verification.ts";
 import { measureRecovery } from "./p7-recovery.ts";
 import { measureRedisBytes } from "./p8-redis-bytes.ts";
 import { measureHotKey } from "./p9-hot-key.ts";
 import { measureStart } from "./p11-start.ts";
 import { measureMemory } from "./p12-memory.ts";
+import { measureGrowth } from "./p13-growth.ts";
 import { measurePeers, type PeerFigure } from "./peers/measure-peers.ts";
 import { peerTableOf } from "./peers/peer-table.ts";
 import { tableOf } from "./table.ts";
@@ -24,11 +26,13 @@ const BENCHES: Readonly<Record<Metric, Bench>> = {
   P3: measureSyncLag,
   P4: measureDrain,
   P5: measureDurableLatency,
+  P6: measureVerification,
   P7: measureRecovery,
   P8: measureRedisBytes,
   P9: measureHotKey,
   P11: measureStart,
   P12: measureMemory,
+  P13: measureGrowth,
 };
 
 /** One that came to no figure. */
