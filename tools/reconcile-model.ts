@@ -47,7 +47,9 @@ export const reconcileModel = defineTool({
           model: z.string(),
           checked: z.number().describe("Documents, and entries without one, looked at."),
           ...totals,
-          conflicts: z.number().describe("Locked by somebody else, or changed all the time."),
+          conflicts: z
+            .number()
+            .describe("Locked by somebody else for ten seconds, or changed all the time."),
           missingTimestamps: z
             .number()
             .describe("Of those skipped: neither version nor timestamp could be compared."),

@@ -16,8 +16,22 @@ export type Settlement =
   | "removed"
   | "unchanged"
   | "skipped"
+  /** Somebody else holds its lock; nothing was looked at. */
+  | "locked"
   | "conflict"
   | "failed";
+
+/** A key and the id in it. */
+export type SettledKey = Pick<EntryLook, "key" | "id">;
+
+export interface SettleOptions {
+  /** The document is right wherever there is one. */
+  readonly force: boolean;
+  /** How long a lock that somebody else holds is waited for, milliseconds; default a second. */
+  readonly lockWaitMs?: number;
+  /** Ends that wait. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface EntrySettlerParts {
   readonly backends: ModelBackends;
@@ -28,9 +42,9 @@ export interface EntrySettlerParts {
 }
 
 /** How long a lock is held at most, milliseconds: longer than one group takes while both servers are well. */
-const LOCK_MS = 10_000;
+export const LOCK_MS = 10_000;
 
-/** How long a lock that somebody else holds is waited for, and how often it is tried meanwhile, milliseconds. */
+/** How long another run may need for a group, and how often its locks are tried meanwhile, milliseconds. */
 const LOCK_WAIT_MS = 1_000;
 const LOCK_POLL_MS = 50;
 
@@ -60,18 +74,18 @@ export class EntrySettler {
    */
   async settle(
     model: Model,
-    looks: readonly EntryLook[],
-    force: boolean,
+    wanted: readonly SettledKey[],
+    options: SettleOptions,
   ): Promise<ReadonlyMap<string, Settlement>> {
     const { keys } = requireBackends(this.#parts.backends);
     const { random, log } = this.#parts;
-    const group = new Group(looks, (id) => ({
+    const group = new Group(wanted, (id) => ({
       name: `lock:${model.name}:${id}`,
       token: random.hex(16),
     }));
     try {
-      const locked = await this.#takeLocks(group, keys);
-      await this.#settleLocked(model, locked, group, force);
+      const locked = await this.#takeLocks(group, keys, options);
+      await this.#settleLocked(model, locked, group, options.force);
     } finally {
       // One that cannot be given back is free when its time is over.
       await keys
@@ -81,18 +95,23 @@ export class EntrySettler {
     return group.settlements;
   }
 
-  async #takeLocks(group: Group, keys: ModelKeysPort): Promise<readonly string[]> {
+  async #takeLocks(
+    group: Group,
+    keys: ModelKeysPort,
+    { lockWaitMs = LOCK_WAIT_MS, signal }: SettleOptions,
+  ): Promise<readonly string[]> {
     const { clock } = this.#parts;
-    const untilMs = clock.monotonicMs() + LOCK_WAIT_MS;
+    const untilMs = clock.monotonicMs() + lockWaitMs;
     for (;;) {
       const wanted = group.freeLocks();
       const taken = await keys.lockMany(wanted, LOCK_MS);
       for (const [at, lock] of wanted.entries()) if (taken[at] === true) group.taken.add(lock);
       if (group.freeLocks().length === 0 || clock.monotonicMs() >= untilMs) break;
-      await clock.sleep(LOCK_POLL_MS);
+      if (signal?.aborted === true) break;
+      await clock.sleep(LOCK_POLL_MS, signal);
     }
     const locked = group.keys.filter((key) => group.taken.has(group.lockOf(key)));
-    for (const key of group.keys) if (!locked.includes(key)) group.settle(key, "conflict");
+    for (const key of group.keys) if (!locked.includes(key)) group.settle(key, "locked");
     return locked;
   }
 
@@ -247,11 +266,11 @@ class Group {
   readonly written = new Map<string, KeyContent>();
   readonly #locks: ReadonlyMap<string, KeyLock>;
 
-  constructor(looks: readonly EntryLook[], lockFor: (id: string) => KeyLock) {
-    this.keys = looks.map(({ key }) => key);
+  constructor(wanted: readonly SettledKey[], lockFor: (id: string) => KeyLock) {
+    this.keys = wanted.map(({ key }) => key);
     // A document that has moved to another key has two of them, and one lock.
-    const byId = new Map(looks.map(({ id }) => [id, lockFor(id)]));
-    this.#locks = new Map(looks.map(({ key, id }) => [key, byId.get(id) ?? lockFor(id)]));
+    const byId = new Map(wanted.map(({ id }) => [id, lockFor(id)]));
+    this.#locks = new Map(wanted.map(({ key, id }) => [key, byId.get(id) ?? lockFor(id)]));
   }
 
   lockOf(key: string): KeyLock {

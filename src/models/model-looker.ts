@@ -110,7 +110,8 @@ export function idOf(model: Model, document: FieldRecord | undefined): string | 
   return document === undefined ? undefined : keyTextOf(fieldAt(document, field));
 }
 
-function idInKey(model: Model, key: string): string {
+/** The id in a key of the model's form; "" in another key. */
+export function idInKey(model: Model, key: string): string {
   return model.key.parse(key)?.get(model.collection.id.field) ?? "";
 }
 

@@ -4,20 +4,25 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { RecordsPort } from "../store/records-port.ts";
-import { EntrySettler, type Settlement } from "./entry-settler.ts";
+import { EntrySettler } from "./entry-settler.ts";
+import { LockedKeys } from "./locked-keys.ts";
 import type { Model } from "./model.ts";
 import { type ModelBackends, requireBackends } from "./model-backends.ts";
-import { type EntryLook, idOf, ModelLooker } from "./model-looker.ts";
+import { type EntryLook, idInKey, idOf, ModelLooker } from "./model-looker.ts";
 import type { ModelRegistry } from "./model-registry.ts";
 import { Pace } from "./pace.ts";
 import { actionFor } from "./plan-change.ts";
 import { FIRST_PLACE, ReconcileCheckpoint, type ReconcilePlace } from "./reconcile-checkpoint.ts";
+import { ReconcileTally } from "./reconcile-tally.ts";
 
 export const BATCH_SIZE_DEFAULT = 100;
 export const INSTANCES_MAX_DEFAULT = 1_000;
 
 /** So many keys are settled under their locks at once, so that no lock outlives its time. */
 const SETTLED_AT_ONCE = 50;
+
+/** How often keys that were locked are tried again, milliseconds. */
+const COME_BACK_POLL_MS = 250;
 
 /** How many keys of the database one page of the scan for orphans looks at. */
 const PAGE_LOOKED = 1_000;
@@ -48,7 +53,7 @@ export interface Reconciliation {
   readonly removed: number;
   /** Left as they are: nothing tells the newer, the model says so, or a document has no key. */
   readonly skipped: number;
-  /** Locked by somebody else, or changed all the time. */
+  /** Locked by somebody else for longer than a lock of ours lives, or changed all the time. */
   readonly conflicts: number;
   /** Of those skipped: neither version nor timestamp could be compared. */
   readonly missingTimestamps: number;
@@ -75,7 +80,8 @@ export interface ModelReconcilerParts {
 /**
  * Brings entries and documents of a model together: first document by document in the order of ids, then entry by entry
  * for those without a document. After each batch it keeps its place, so that the next call goes on there after a
- * crash, a cancellation, or `maxInstances`. Several at once do the same work and no harm.
+ * crash, a cancellation, or `maxInstances`. Keys that are locked are passed over and come last: locks that a crash has
+ * left have expired by then, or are waited for. Several at once do the same work and no harm.
  */
 export class ModelReconciler {
   readonly #parts: ModelReconcilerParts;
@@ -98,30 +104,40 @@ export class ModelReconciler {
     const model = registry.get(name);
     const { documents } = requireBackends(backends);
     const startedMs = clock.monotonicMs();
-    const run = new Run(request, new Pace(clock, perSec));
     const checkpoint = checkOnly
       ? undefined
       : new ReconcileCheckpoint({ records, clock }, { model, force });
-    const first = (await checkpoint?.read()) ?? FIRST_PLACE;
+    const kept = (await checkpoint?.read()) ?? { place: FIRST_PLACE, locked: [] };
+    const run = new Run(request, new Pace(clock, perSec), new LockedKeys(clock, kept.locked));
     const total = Math.min(maxInstances, await documents.count(model.collection));
-    let place: ReconcilePlace | undefined = first;
-    while (place !== undefined && run.left > 0) {
+    let place: ReconcilePlace | undefined = kept.place;
+    while (place !== undefined && place.phase !== "locked" && run.left > 0) {
       stopIfAborted(request.signal);
       place = await this.#step(model, place, run);
-      await checkpoint?.write(place);
+      if (place === undefined && run.locked.size > 0) place = { phase: "locked" };
+      await checkpoint?.write(place, run.locked.keys);
       request.progress?.(run.tally.checked, Math.max(total, run.tally.checked));
+    }
+    if (run.locked.size > 0 || place?.phase === "locked") {
+      await this.#comeBack(model, run);
+      if (place?.phase === "locked") place = undefined;
+      await checkpoint?.write(place, []);
     }
     return {
       model: model.name,
       ...run.tally.counts,
       checked: run.tally.checked,
       complete: place === undefined,
-      resumed: first !== FIRST_PLACE,
+      resumed: kept.place !== FIRST_PLACE,
       tookMs: clock.monotonicMs() - startedMs,
     };
   }
 
-  async #step(model: Model, place: ReconcilePlace, run: Run): Promise<ReconcilePlace | undefined> {
+  async #step(
+    model: Model,
+    place: Exclude<ReconcilePlace, { readonly phase: "locked" }>,
+    run: Run,
+  ): Promise<ReconcilePlace | undefined> {
     return place.phase === "documents"
       ? this.#stepDocuments(model, place.after, run)
       : this.#stepKeys(model, place.cursor, run);
@@ -132,6 +148,7 @@ export class ModelReconciler {
     const { request, pace, tally } = run;
     const limit = Math.min(request.batchSize ?? BATCH_SIZE_DEFAULT, run.left);
     await pace.take(limit, request.signal);
+    stopIfAborted(request.signal);
     const page = await documents.page(model.collection, { after, limit });
     const looks = await this.#looker.lookAtDocuments(model, page);
     tally.checked += page.length;
@@ -173,8 +190,8 @@ export class ModelReconciler {
   }
 
   async #settle(model: Model, looks: readonly EntryLook[], run: Run): Promise<void> {
-    const { force = false, checkOnly = false } = run.request;
-    const { tally } = run;
+    const { force = false, checkOnly = false, signal } = run.request;
+    const { tally, locked } = run;
     const toDo: EntryLook[] = [];
     for (const look of looks) {
       const action = actionFor(model, look.found, force);
@@ -190,12 +207,39 @@ export class ModelReconciler {
       } else if (action !== "none") toDo.push(look);
     }
     if (checkOnly) {
-      for (const { found } of toDo) tally.count(wouldBe(actionFor(model, found, force)));
+      for (const { found } of toDo) tally.countPlanned(actionFor(model, found, force));
       return;
     }
     for (const some of chunksOf(toDo, SETTLED_AT_ONCE)) {
-      const settlements = await this.#settler.settle(model, some, force);
-      for (const settlement of settlements.values()) tally.count(settlement);
+      // The batch is not over, so the next call begins with it again.
+      stopIfAborted(signal);
+      const settlements = await this.#settler.settle(model, some, { force, signal });
+      for (const [key, settlement] of settlements) {
+        if (settlement !== "locked" || !locked.add(key)) tally.count(settlement);
+      }
+    }
+  }
+
+  /** Settles what was locked, each key as soon as its lock is free, until only those are left that somebody holds who lives. */
+  async #comeBack(model: Model, { request, tally, locked }: Run): Promise<void> {
+    const { force = false, signal } = request;
+    tally.checked += locked.carried;
+    for (;;) {
+      const triedMs = this.#parts.clock.monotonicMs();
+      for (const keys of chunksOf(locked.keys, SETTLED_AT_ONCE)) {
+        stopIfAborted(signal);
+        const wanted = keys.map((key) => ({ key, id: idInKey(model, key) }));
+        // Without waiting under locks that were taken, which might expire meanwhile.
+        const settlements = await this.#settler.settle(model, wanted, { force, lockWaitMs: 0 });
+        for (const key of keys) {
+          const settlement = settlements.get(key) ?? "unchanged";
+          if (settlement === "locked" && !locked.isHeldByTheLiving(key, triedMs)) continue;
+          locked.delete(key);
+          tally.count(settlement);
+        }
+      }
+      if (locked.size === 0) return;
+      await this.#parts.clock.sleep(COME_BACK_POLL_MS, signal);
     }
   }
 }
@@ -203,11 +247,13 @@ export class ModelReconciler {
 class Run {
   readonly request: ReconcileRequest;
   readonly pace: Pace;
-  readonly tally = new Tally();
+  readonly locked: LockedKeys;
+  readonly tally = new ReconcileTally();
 
-  constructor(request: ReconcileRequest, pace: Pace) {
+  constructor(request: ReconcileRequest, pace: Pace, locked: LockedKeys) {
     this.request = request;
     this.pace = pace;
+    this.locked = locked;
   }
 
   /** How many more this call may look at. */
@@ -223,42 +269,4 @@ function stopIfAborted(signal: AbortSignal | undefined): void {
     "ABORTED",
     "The reconciliation was cancelled; the next one goes on there.",
   );
-}
-
-function wouldBe(action: ReturnType<typeof actionFor>): Settlement {
-  if (action === "create") return "created";
-  return action === "remove" ? "removed" : "updated";
-}
-
-class Tally {
-  checked = 0;
-  readonly counts = {
-    created: 0,
-    updated: 0,
-    removed: 0,
-    skipped: 0,
-    conflicts: 0,
-    missingTimestamps: 0,
-    errors: 0,
-  };
-
-  count(settlement: Settlement): void {
-    switch (settlement) {
-      case "created":
-      case "updated":
-      case "removed":
-      case "skipped":
-        this.counts[settlement] += 1;
-        break;
-      case "conflict":
-        this.counts.conflicts += 1;
-        break;
-      case "failed":
-        this.counts.errors += 1;
-        break;
-      // Somebody else has put it right meanwhile.
-      case "unchanged":
-        break;
-    }
-  }
 }

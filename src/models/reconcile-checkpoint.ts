@@ -3,12 +3,24 @@ import { isRecord } from "../lib/is-record.ts";
 import type { RecordsPort } from "../store/records-port.ts";
 import type { Model } from "./model.ts";
 
-/** Where a reconciliation goes on: after a document, or at a cursor of a scan of the keys. */
+/**
+ * Where a reconciliation goes on: after a document, at a cursor of a scan of the keys, or, once the end of both was reached,
+ * with the keys that were locked.
+ */
 export type ReconcilePlace =
   | { readonly phase: "documents"; readonly after: string | undefined }
-  | { readonly phase: "keys"; readonly cursor: string | undefined };
+  | { readonly phase: "keys"; readonly cursor: string | undefined }
+  | { readonly phase: "locked" };
+
+export interface KeptProgress {
+  readonly place: ReconcilePlace;
+  /** Keys before that place that were locked when they were met, and are yet to be settled. */
+  readonly locked: readonly string[];
+}
 
 export const FIRST_PLACE: ReconcilePlace = { phase: "documents", after: undefined };
+
+const NOTHING_DONE: KeptProgress = { place: FIRST_PLACE, locked: [] };
 
 const KIND = "model_checkpoint";
 
@@ -38,15 +50,16 @@ export class ReconcileCheckpoint {
   }
 
   /** Where to begin. What was left by a run with another `force`, or with another form of key, does not count. */
-  async read(): Promise<ReconcilePlace> {
+  async read(): Promise<KeptProgress> {
     const record = await this.#records.get(KIND, this.#model.name);
     this.#revision = record?.revision ?? 0;
-    if (record === undefined || record.body["run"] !== this.#run()) return FIRST_PLACE;
-    return placeOf(record.body["place"]) ?? FIRST_PLACE;
+    if (record === undefined || record.body["run"] !== this.#run()) return NOTHING_DONE;
+    const place = placeOf(record.body["place"]);
+    return place === undefined ? NOTHING_DONE : { place, locked: textsIn(record.body["locked"]) };
   }
 
   /** Keeps a place; undefined where the end has been reached. */
-  async write(place: ReconcilePlace | undefined): Promise<void> {
+  async write(place: ReconcilePlace | undefined, locked: readonly string[]): Promise<void> {
     if (!this.#isOurs) return;
     const nowMs = this.#clock.nowMs();
     const { name } = this.#model;
@@ -57,7 +70,7 @@ export class ReconcileCheckpoint {
         group: name,
         atMs: nowMs,
         expiresAtMs: nowMs + KEPT_MS,
-        body: { run: this.#run(), place: place === undefined ? null : bodyOf(place) },
+        body: { run: this.#run(), place: place === undefined ? null : bodyOf(place), locked },
       },
       this.#revision,
     );
@@ -76,14 +89,31 @@ export class ReconcileCheckpoint {
 }
 
 function bodyOf(place: ReconcilePlace): Readonly<Record<string, unknown>> {
-  return place.phase === "documents"
-    ? { phase: "documents", at: place.after ?? null }
-    : { phase: "keys", at: place.cursor ?? null };
+  switch (place.phase) {
+    case "documents":
+      return { phase: "documents", at: place.after ?? null };
+    case "keys":
+      return { phase: "keys", at: place.cursor ?? null };
+    case "locked":
+      return { phase: "locked" };
+  }
 }
 
 function placeOf(body: unknown): ReconcilePlace | undefined {
   if (!isRecord(body)) return undefined;
   const at = typeof body["at"] === "string" ? body["at"] : undefined;
-  if (body["phase"] === "keys") return { phase: "keys", cursor: at };
-  return body["phase"] === "documents" ? { phase: "documents", after: at } : undefined;
+  switch (body["phase"]) {
+    case "documents":
+      return { phase: "documents", after: at };
+    case "keys":
+      return { phase: "keys", cursor: at };
+    case "locked":
+      return { phase: "locked" };
+    default:
+      return undefined;
+  }
+}
+
+function textsIn(list: unknown): readonly string[] {
+  return Array.isArray(list) ? list.filter((one) => typeof one === "string") : [];
 }

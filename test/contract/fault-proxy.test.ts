@@ -190,6 +190,26 @@ describe("a proxy with faults", () => {
     await waitUntil(() => old.received === "old" && next.received === "next");
     expect([server.received, other.received]).toEqual(["old", "next"]);
   });
+
+  it("holds one connection at a piece that was asked for, until it is told to go on", async () => {
+    const { proxy, server, open } = await world();
+    const held = await open();
+    const other = await open();
+    const isHeld = proxy.holdAt((piece) => piece.includes("now"));
+
+    held.send("before,");
+    await waitUntil(() => held.received === "before,");
+    held.send("now,");
+    await isHeld;
+    held.send("after,");
+    other.send("now too,");
+    await waitUntil(() => other.received === "now too,");
+    expect(server.received).toBe("before,now too,");
+
+    proxy.set({ hole: "to-client" });
+    await waitUntil(() => server.received === "before,now too,now,after,");
+    expect(held.received).toBe("before,");
+  });
 });
 
 async function world({ clock = systemClock } = {}) {

@@ -1,15 +1,16 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "@jest/globals";
 import { systemClock } from "../../src/lib/clock.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
+import { LiveWriter } from "../support/models/live-writer.ts";
 import { type ModelWorld, useModelWorld, userOf } from "../support/models/model-world.ts";
-import { type SeededRandom, seeded } from "../support/seeded-random.ts";
+import { seeded } from "../support/seeded-random.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 
 const NAME = "accounts.User";
 
 describeWith(["redis", "mongodb"], "a reconciliation", () => {
   const world = useModelWorld(1);
+  const expiry = expiryIn(world);
 
   it("does not leave an older entry to an application that writes, and drops its entry, meanwhile", async () => {
     await world.store(userOf(1, 1));
@@ -81,7 +82,7 @@ describeWith(["redis", "mongodb"], "a reconciliation", () => {
     expect(await world.client.get(`lock:${NAME}:1`)).toBe("another's");
   });
 
-  it("goes on after a crash where it was, once the locks that were left are free", async () => {
+  it("goes on after a crash where it was, and comes back at its end to what is locked until then", async () => {
     await world.store(...Array.from({ length: 9 }, (_, at) => userOf(at + 1, 1)));
     let batches = 0;
     const die = async () => {
@@ -93,9 +94,10 @@ describeWith(["redis", "mongodb"], "a reconciliation", () => {
     await expect(dying.reconcile(NAME, { batchSize: 3 })).rejects.toThrow("killed");
     const locks = await world.client.keys("lock:*");
     expect(locks).toHaveLength(9);
-    await world.client.del(...locks);
 
-    const done = await world.reconciler().reconcile(NAME, { batchSize: 3 });
+    const done = await world
+      .reconciler({ between: { waited: expiry(locks) } })
+      .reconcile(NAME, { batchSize: 2 });
 
     expect(done).toMatchObject({
       checked: 3,
@@ -106,6 +108,43 @@ describeWith(["redis", "mongodb"], "a reconciliation", () => {
     });
     for (let id = 1; id <= 9; id += 1)
       expect(await world.versions(id)).toMatchObject({ cached: 1 });
+  });
+
+  it("leaves what is locked to the next one where it is stopped while it waits for it", async () => {
+    await world.store(...Array.from({ length: 6 }, (_, at) => userOf(at + 1, 1)));
+    const lock = `lock:${NAME}:2`;
+    await world.client.set(lock, "a dead process's");
+    const stop = new AbortController();
+    const waited = async () => {
+      if ((await world.client.exists("user:6")) === 1) stop.abort();
+    };
+    const stopped = world.reconciler({ between: { waited } });
+    const { signal } = stop;
+    await expect(stopped.reconcile(NAME, { batchSize: 2, signal })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
+    await world.client.del(lock);
+
+    const done = await world.reconciler().reconcile(NAME, { batchSize: 2 });
+    const again = await world.reconciler().reconcile(NAME, { batchSize: 2 });
+
+    expect(done).toMatchObject({ checked: 1, created: 1, resumed: true, complete: true });
+    expect(await world.versions(2)).toMatchObject({ cached: 1 });
+    expect(again).toMatchObject({ checked: 6, created: 0, resumed: false });
+  });
+
+  it("comes back to what was locked also where it goes only a part of the way", async () => {
+    await world.store(...Array.from({ length: 6 }, (_, at) => userOf(at + 1, 1)));
+    const lock = `lock:${NAME}:1`;
+    await world.client.set(lock, "a dead process's");
+    const reconciler = world.reconciler({ between: { waited: expiry([lock]) } });
+    const part = { batchSize: 2, maxInstances: 4 };
+
+    const first = await reconciler.reconcile(NAME, part);
+    const rest = await reconciler.reconcile(NAME, part);
+
+    expect(first).toMatchObject({ checked: 4, created: 4, conflicts: 0, complete: false });
+    expect(rest).toMatchObject({ checked: 2, created: 2, conflicts: 0, complete: true });
   });
 
   it("ends between two batches when it is cancelled, and begins anew with another force", async () => {
@@ -179,8 +218,10 @@ for (const { name, replicaSet } of [
     it(
       "never replaces a newer version, whatever applications and other reconciliations do meanwhile",
       seeded(async (random) => {
-        const writers = Array.from({ length: 9 }, (_, at) => new Writer(world, at + 1, random));
-        await Promise.all(writers.map((writer) => writer.begin()));
+        const writers = Array.from({ length: 9 }, (_, at) => new LiveWriter(world, at + 1, random));
+        await world.store(...writers.map(({ number }) => userOf(number, 1)));
+        for (const { number } of writers)
+          if (random.fraction() < 0.5) await world.writeEntry(number, 1);
         const reconcilers = [0, 1].map(() => world.reconciler({ clock: systemClock }));
         const stop = new AbortController();
         const reconciling = reconcilers.map(async (reconciler) => {
@@ -194,15 +235,14 @@ for (const { name, replicaSet } of [
         stop.abort();
         await Promise.all(reconciling);
 
-        for (const { id, version } of writers) {
-          const { stored, cached } = await world.versions(id);
-          expect({ id, stored }).toEqual({ id, stored: version });
-          expect({ id, cached: cached ?? version }).toEqual({ id, cached: version });
+        for (const { number, version } of writers) {
+          const { stored, cached = version } = await world.versions(number);
+          expect({ number, stored, cached }).toEqual({ number, stored: version, cached: version });
         }
         const last = await world.reconciler().reconcile(NAME);
         expect(last).toMatchObject({ conflicts: 0, errors: 0, complete: true });
-        for (const { id, version } of writers)
-          expect(await world.versions(id)).toEqual({ stored: version, cached: version });
+        for (const { number, version } of writers)
+          expect(await world.versions(number)).toEqual({ stored: version, cached: version });
       }),
     );
   });
@@ -252,42 +292,13 @@ describeWith(["redis", "mongodb"], "a reconciliation of other encodings", () => 
   });
 });
 
-/**
- * One of three applications, by the number of its user: it writes the document and drops the entry, or writes the
- * document and then the entry, or the entry and then the document. It writes its user one write after the other, so that it
- * alone would never leave an older version anywhere.
- */
-class Writer {
-  readonly id: number;
-  readonly #world: ModelWorld;
-  readonly #random: SeededRandom;
-  version = 1;
-
-  constructor(world: ModelWorld, id: number, random: SeededRandom) {
-    this.id = id;
-    this.#world = world;
-    this.#random = random;
-  }
-
-  async begin(): Promise<void> {
-    await this.#world.store(userOf(this.id, 1));
-    if (this.#random.fraction() < 0.5) await this.#world.cache(userOf(this.id, 1));
-  }
-
-  async write(times: number): Promise<void> {
-    const { users, client } = this.#world;
-    for (let time = 0; time < times; time += 1) {
-      for (let turns = this.#random.integer(20); turns > 0; turns -= 1) await nextTurn();
-      const next = userOf(this.id, this.version + 1);
-      const { _id, ...fields } = next;
-      if (this.id % 3 === 2) await this.#world.cache(next);
-      // Whoever writes the entry first may be overtaken by a reconciliation.
-      await users.updateOne({ _id, __v: { $lt: next.__v } }, { $set: fields });
-      if (this.id % 3 === 0) await client.del(`user:${_id}`);
-      if (this.id % 3 === 1) await this.#world.cache(next);
-      this.version = next.__v;
-    }
-  }
+/** Has locks expire when they are ten seconds old, by the clock of a reconciliation that meets them at its start. */
+function expiryIn(
+  world: ModelWorld,
+): (locks: readonly string[]) => (sleptMs: number) => Promise<void> {
+  return (locks) => async (sleptMs) => {
+    if (sleptMs >= 10_000) await world.client.del(...locks);
+  };
 }
 
 function once(work: () => Promise<unknown>): () => Promise<void> {

@@ -15,6 +15,7 @@ import { RecordedLog } from "../lockstep/open-lockstep.ts";
 import type { MongoServers } from "../servers/mongo-servers.ts";
 import { startMongo } from "../servers/start-mongo.ts";
 import { type RedisServer, startRedis } from "../servers/start-redis.ts";
+import type { WrittenUsers } from "./live-writer.ts";
 import { makeModel } from "./make-model.ts";
 
 /** A numbered user with a version and a time, as the application of these tests keeps them. */
@@ -39,6 +40,8 @@ export interface Between {
   readonly document?: () => Promise<void>;
   /** Takes the place of giving locks back. */
   readonly unlock?: () => Promise<void>;
+  /** After each wait: how long it has waited in all, milliseconds, if its clock is the hurried one. */
+  readonly waited?: (sleptMs: number) => Promise<unknown>;
 }
 
 export interface ReconcilerOptions {
@@ -56,7 +59,7 @@ export function useModelWorld(replicaSet: 0 | 1): ModelWorld {
   return world;
 }
 
-export class ModelWorld {
+export class ModelWorld implements WrittenUsers {
   log = new RecordedLog();
   #redis: RedisServer | undefined;
   #mongo: MongoServers | undefined;
@@ -77,7 +80,7 @@ export class ModelWorld {
   reconciler({
     model,
     between = {},
-    clock = hurriedClock(),
+    clock = hurriedClock(between.waited),
   }: ReconcilerOptions = {}): ModelReconciler {
     const { records, modelDocuments } = there(this.#opened);
     return new ModelReconciler({
@@ -100,6 +103,19 @@ export class ModelWorld {
 
   async cache(...users: readonly User[]): Promise<void> {
     for (const user of users) await this.client.set(`user:${user._id}`, JSON.stringify(user));
+  }
+
+  async writeDocument(id: number, version: number): Promise<void> {
+    const { _id, ...fields } = userOf(id, version);
+    await this.users.updateOne({ _id, __v: { $lt: version } }, { $set: fields });
+  }
+
+  writeEntry(id: number, version: number): Promise<void> {
+    return this.cache(userOf(id, version));
+  }
+
+  async dropEntry(id: number): Promise<void> {
+    await this.client.del(`user:${id}`);
   }
 
   /** The version on each side; undefined where there is nothing. */
@@ -144,7 +160,7 @@ export class ModelWorld {
 }
 
 /** Waits take no time, and the clock is that much later. */
-function hurriedClock(): Clock {
+function hurriedClock(waited: Between["waited"] = async () => undefined): Clock {
   let sleptMs = 0;
   return {
     nowMs: () => systemClock.nowMs() + sleptMs,
@@ -152,6 +168,7 @@ function hurriedClock(): Clock {
     sleep: async (ms) => {
       sleptMs += ms;
       await systemClock.sleep(0);
+      await waited(sleptMs);
     },
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import mongoose from "mongoose";
 import type { Backends } from "../lockstep/use-backends.ts";
+import type { WrittenUsers } from "./live-writer.ts";
 
 const { ObjectId } = mongoose.mongo;
 
@@ -16,7 +17,7 @@ export interface User {
 }
 
 /** An application that has users in MongoDB and caches them in Redis as JSON, as many do; Lockstep owns neither. */
-export class UserApp {
+export class UserApp implements WrittenUsers {
   readonly #backends: Backends;
   readonly #folder = mkdtempSync(join(tmpdir(), "lockstep-models-"));
 
@@ -50,8 +51,22 @@ export class UserApp {
   }
 
   async cache(...users: readonly User[]): Promise<void> {
-    for (const user of users)
-      await this.#backends.client.set(`user:${user._id.toHexString()}`, JSON.stringify(user));
+    const pipeline = this.#backends.client.pipeline();
+    for (const user of users) pipeline.set(`user:${user._id.toHexString()}`, JSON.stringify(user));
+    await pipeline.exec();
+  }
+
+  async writeDocument(number: number, version: number): Promise<void> {
+    const { _id, ...fields } = this.user(number, version);
+    await this.users.updateOne({ _id, __v: { $lt: version } }, { $set: fields });
+  }
+
+  writeEntry(number: number, version: number): Promise<void> {
+    return this.cache(this.user(number, version));
+  }
+
+  async dropEntry(number: number): Promise<void> {
+    await this.#backends.client.del(this.key(number));
   }
 
   /** The version of a user's entry; undefined where there is none. */

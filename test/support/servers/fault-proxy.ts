@@ -33,6 +33,7 @@ export class FaultProxy {
   #targetPort: number;
   #fault: LinkFault = {};
   #isRefusing = false;
+  #holding: Holding | undefined;
 
   private constructor(listener: Server, targetPort: number, clock: Clock) {
     this.port = (listener.address() as AddressInfo).port;
@@ -60,6 +61,16 @@ export class FaultProxy {
   set(fault: LinkFault): void {
     this.#fault = fault;
     for (const link of this.#links) link.set(fault);
+  }
+
+  /**
+   * Waits for the first piece on its way to the server that `isIt` says yes to. It is held back with whatever follows on
+   * its connection, as by a hole, so that the moment lasts until a fault is set or lifted; other connections go on.
+   */
+  async holdAt(isIt: (piece: Buffer) => boolean): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#holding = { isIt, held: resolve };
+    });
   }
 
   /**
@@ -101,10 +112,25 @@ export class FaultProxy {
       return;
     }
     const link = new FaultyLink(near, this.#targetPort, this.#clock);
+    near.prependListener("data", (piece: Buffer) => this.#look(link, piece));
     link.set(this.#fault);
     this.#links.add(link);
     link.onClosed(() => this.#links.delete(link));
   }
+
+  /** Before the piece is passed on. */
+  #look(link: FaultyLink, piece: Buffer): void {
+    const holding = this.#holding;
+    if (holding?.isIt(piece) !== true) return;
+    this.#holding = undefined;
+    link.set({ hole: "to-server" });
+    holding.held();
+  }
+}
+
+interface Holding {
+  readonly isIt: (piece: Buffer) => boolean;
+  readonly held: () => void;
 }
 
 /** One connection through the proxy. */
