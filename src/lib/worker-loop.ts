@@ -31,13 +31,14 @@ export class WorkerLoop {
   }
 
   nudge(): void {
-    this.#nudged.abort();
+    // With a reason, because without one each nudge makes an error, stack and all.
+    this.#nudged.abort("nudged");
   }
 
   /** Resolves when the step under way has ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    this.#nudged.abort();
+    this.#nudged.abort("stopped");
     await this.#running;
   }
 

@@ -85,7 +85,7 @@ interface Batch<Told> {
   readonly slots: Slots<Told>;
   /** Since when its keys count as under way. */
   setOutMs: number | undefined;
-  /** Ends the wait for company. */
+  /** Ends the wait for company; like the others here, aborted with a reason, as an error would be made without one, stack and all. */
   readonly full: AbortController;
 }
 
@@ -140,7 +140,7 @@ export class DirectSync<Told> {
   #hold(slot: Slot<Told>): void {
     this.#watch(this.#enter(this.#held, slot));
     if (slot.callers.some(({ isWaiting }) => isWaiting))
-      this.#resting.get(slot.newest.key)?.abort();
+      this.#resting.get(slot.newest.key)?.abort("awaited");
   }
 
   #enter(slots: Slots<Told>, slot: Slot<Told>): Slot<Told> {
@@ -154,7 +154,7 @@ export class DirectSync<Told> {
     known.life = earlierLife(known.life, slot.life);
     known.callers.push(...slot.callers);
     if (slot.watched !== undefined) {
-      slot.watched.abort();
+      slot.watched.abort("joined");
       this.#watch(known);
     }
     return known;
@@ -194,7 +194,7 @@ export class DirectSync<Told> {
 
   #seal(batch: Batch<Told>): void {
     if (this.#open === batch) this.#open = undefined;
-    batch.full.abort();
+    batch.full.abort("sealed");
   }
 
   async #deliver(batch: Batch<Told>): Promise<void> {
@@ -298,7 +298,7 @@ export class DirectSync<Told> {
     answer: Bounded<LandedBatch>,
     told: ReadonlyMap<string, Told> | undefined,
   ): void {
-    watched?.abort();
+    watched?.abort("answered");
     for (const caller of callers) {
       if (answer.outcome !== "done") {
         tell(caller, answer);

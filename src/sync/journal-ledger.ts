@@ -26,9 +26,9 @@ export class JournalLedger {
     // To the end of the order, by which the oldest goes first.
     this.#versions.delete(key);
     this.#versions.set(key, version);
+    if (this.#versions.size <= ENTRIES_MAX) return;
     const [oldest] = this.#versions.keys();
-    if (this.#versions.size <= ENTRIES_MAX || oldest === undefined) return;
-    this.#versions.delete(oldest);
+    this.#versions.delete(oldest as string);
     this.#forgotten += 1;
   }
 

@@ -15,6 +15,7 @@ for i = 3, #KEYS, 3 do
   local version = ARGV[4 + (i - 3) / 3]
   redis.call('UNLINK', KEYS[i + 2])
   local meta = read_meta(meta_key)
+  local standing = meta and version_of(meta)
   local outcome
   if not meta then
     local score = redis.call('ZSCORE', KEYS[2], user_key)
@@ -27,11 +28,11 @@ for i = 3, #KEYS, 3 do
       unlink_value(user_key)
     end
     outcome = 'absent'
-  elseif version_of(meta) == version then
+  elseif standing == version then
     make_clean(user_key, meta_key, meta, ARGV[2], ARGV[3])
     redis.call('ZREM', KEYS[2], user_key)
     outcome = 'clean'
-  elseif version_of(meta) > version then
+  elseif standing > version then
     -- The oldest write that the shadow lacks is now a later one: a hot key's lag stays its true lag.
     redis.call('ZADD', KEYS[2], 'XX', 'GT', integer_text(seq_of(version) + 1), user_key)
     outcome = 'newer'

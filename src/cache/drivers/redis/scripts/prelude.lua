@@ -1,4 +1,4 @@
--- Put in front of every script, after two definitions that name one incarnation of the server: RUN, its id as a bucket's
+-- What the scripts share: each is given the definitions that it uses, which blank lines separate, after two definitions that name one incarnation of the server: RUN, its id as a bucket's
 -- state names it, and is_another_run(), for servers that keep scripts from one incarnation to the next. The meta beside a user key is one packed string:
 --   1      'L' live or 'T' tombstone
 --   2-12   version: epoch (4 bytes) and seq (7 bytes), big-endian

@@ -31,6 +31,11 @@ local function remember(records, mark, version)
   return '#' .. string.char(#kept / RECORD_BYTES) .. kept
 end
 
+-- The marker's score, which few writes need.
+local function score()
+  return redis.call('ZSCORE', KEYS[4], KEYS[1])
+end
+
 local function deadline_of(meta)
   local deadline = expires_at(meta)
   return deadline and integer_text(deadline) or ''
@@ -56,7 +61,6 @@ if ARGV[8] ~= '' then
 end
 
 local meta = read_meta(KEYS[2])
-local score = redis.call('ZSCORE', KEYS[4], KEYS[1])
 local time_us = now_us()
 local is_tombstone = meta and string.sub(meta, 1, 1) == 'T'
 local is_expired = meta and expires_at(meta) and expires_at(meta) <= math.floor(time_us / 1000)
@@ -76,10 +80,11 @@ if ARGV[14] ~= '' and ARGV[8] == '' then
   end
   if first then
     local is_last = version_of(meta) == first
+    local marked_at = score()
     return {
       'REPEATED',
       first,
-      score and tonumber(score) <= seq_of(first) and '1' or '0',
+      marked_at and tonumber(marked_at) <= seq_of(first) and '1' or '0',
       is_last and '1' or '0',
       is_last and deadline_of(meta) or '',
       records,
@@ -95,7 +100,7 @@ if ARGV[16] ~= '' then
     standing = 'absent'
   elseif kind == 'string' then
     standing = version_of(meta)
-  elseif score then
+  elseif score() then
     -- Nothing evicts a marked value: a person or program has removed it.
     standing = 'absent'
   else
@@ -116,7 +121,7 @@ if is_tombstone or is_expired then
   existed = '0'
 elseif kind == 'string' then
   existed = '1'
-elseif meta and score then
+elseif meta and score() then
   existed = '0'
 end
 if ARGV[14] ~= '' then
