@@ -6,6 +6,7 @@ import { WorkerLoop } from "../lib/worker-loop.ts";
 import { ALL_BUCKETS } from "../model/bucket.ts";
 import type { PurgeLimits, PurgePort } from "../store/purge-port.ts";
 import type { StorePort } from "../store/store-port.ts";
+import { RestedMarkers } from "./rested-markers.ts";
 
 const LEASE = "purge";
 
@@ -31,20 +32,23 @@ export interface PurgerParts {
 
 /**
  * Forgets deleted and expired keys whose grace time is over. An older write that lands after its key's tombstone has
- * gone would bring the key back, so a row stays while anything in its bucket may still hold such a write: a marker or
- * an event, also one that was applied, for as long as the outbox keeps it. Whoever has read a write earlier than that no longer
- * sends it: a statement has a life of minutes. While the cache cannot be asked, nothing is purged.
+ * gone would bring the key back, so a row stays while anything in its bucket may still hold such a write: a marker, also
+ * one that has gone since a statement's life, or an event, also one that was applied, for as long as the outbox keeps it.
+ * Whoever has read a write earlier than that no longer sends it. While the cache cannot be asked, nothing is purged.
  *
  * Of all processes on the same store one does it. The lease only saves work: two at once delete the same rows.
  */
 export class Purger {
   readonly #parts: PurgerParts;
+  readonly #markers: RestedMarkers | undefined;
   readonly #owner: string;
   readonly #loop: WorkerLoop;
   #failing = false;
 
   constructor(parts: PurgerParts) {
     this.#parts = parts;
+    const { journal, clock } = parts;
+    this.#markers = journal === undefined ? undefined : new RestedMarkers(journal, clock);
     this.#owner = parts.random.hex(8);
     this.#loop = new WorkerLoop(
       parts.clock,
@@ -63,7 +67,10 @@ export class Purger {
     return this.#loop.stop();
   }
 
-  /** Purges until nothing is left that may go, or `signal` aborts; answers how many rows went. Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE. */
+  /**
+   * Purges until nothing is left that may go, or `signal` aborts; answers how many rows went. Where the cache keeps a
+   * journal, the first times only look at it. Errors: STORE_UNAVAILABLE, CACHE_UNAVAILABLE.
+   */
   async run(signal: AbortSignal): Promise<number> {
     const { purge, clock } = this.#parts;
     let purged = 0;
@@ -71,6 +78,7 @@ export class Purger {
     while (!signal.aborted) {
       // Asked for each step: minutes may lie between the first and the last.
       const within = await this.#limits();
+      if (within === undefined) break;
       const page = await purge.purge({
         within,
         limit: BATCH_SIZE,
@@ -87,10 +95,12 @@ export class Purger {
   /**
    * Markers before events: a write of the journal that becomes an event keeps its marker until the shadow has it, so
    * it is seen in one place or the other. Only the seq of a marker is known, and it may be one of an earlier epoch.
+   * Undefined while the journal has not been watched for long enough.
    */
-  async #limits(): Promise<readonly PurgeLimits[]> {
-    const { purge, journal } = this.#parts;
-    const pendingSeqs = await journal?.oldestPendingSeqs();
+  async #limits(): Promise<readonly PurgeLimits[] | undefined> {
+    const { purge } = this.#parts;
+    const pendingSeqs = await this.#markers?.oldestSeqs();
+    if (this.#markers !== undefined && pendingSeqs === undefined) return undefined;
     const events = await purge.oldestEvents(ALL_BUCKETS);
     return ALL_BUCKETS.map((bucket) => ({
       bucket,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { formatVersion } from "../../../src/model/version.ts";
+import { STATEMENT_LIFE_MS } from "../../../src/store/statement-life.ts";
 import { Purger } from "../../../src/sync/purger.ts";
 import { setOf } from "../../contract/commands.ts";
 import { entryOf, tombstoneOf, versionAt } from "../../contract/entries.ts";
@@ -15,8 +16,11 @@ import { steer } from "../../support/steer.ts";
 const HOUR_MS = 3_600_000;
 const INTERVAL_MS = 300_000;
 
-/** A Redis and a store that keep the dead for a day, and one process' purger between them. */
-async function openWorld({ journal = true } = {}) {
+/**
+ * A Redis and a store that keep the dead for a day, and one process' purger between them, which has watched the journal
+ * for long enough, unless told.
+ */
+async function openWorld({ journal = true, isRested = true } = {}) {
   const clock = new ManualClock();
   const random = new SeededRandom(1);
   const sqlite = await openMemorySqlite({ clock, random });
@@ -46,6 +50,12 @@ async function openWorld({ journal = true } = {}) {
   };
   const isThere = async (key: string) => (await sqlite.store.get(key)) !== undefined;
   const { signal } = new AbortController();
+  const opened = openPurger();
+  if (isRested) {
+    await opened.purger.run(signal);
+    await clock.advance(STATEMENT_LIFE_MS);
+    calls.splice(0);
+  }
   return {
     ...sqlite,
     clock,
@@ -57,7 +67,7 @@ async function openWorld({ journal = true } = {}) {
     isThere,
     signal,
     openPurger,
-    ...openPurger(),
+    ...opened,
   };
 }
 
@@ -75,7 +85,7 @@ describe("Purger", () => {
   });
 
   describe("a row stays while an older write may still come", () => {
-    it("from the journal, in its bucket alone", async () => {
+    it("from the journal, in its bucket alone, or from a sweep that has read it before its marker went", async () => {
       const { purger, signal, clock, cache, putDead, isThere } = await openWorld();
       const pending = await cache.write(setOf({ key: "{one}pending" }));
       if (pending.outcome !== "written") throw new Error("Refused.");
@@ -90,6 +100,11 @@ describe("Purger", () => {
       ]);
 
       await cache.acknowledge([pending.entry]);
+      await clock.advance(60_000);
+      expect(await purger.run(signal)).toBe(0);
+      await clock.advance(STATEMENT_LIFE_MS - 1);
+      expect(await purger.run(signal)).toBe(0);
+      await clock.advance(1);
       expect(await purger.run(signal)).toBe(1);
     });
 
@@ -189,6 +204,19 @@ describe("Purger", () => {
     expect(log.told.slice(1)).toEqual(["info: Purged keys that were deleted or had expired"]);
   });
 
+  it("purges nothing before the journal has been watched for the life of a statement", async () => {
+    const { purger, signal, clock, putDead } = await openWorld({ isRested: false });
+    await putDead("{one}");
+
+    const purged = [await purger.run(signal)];
+    await clock.advance(STATEMENT_LIFE_MS - 1);
+    purged.push(await purger.run(signal));
+    await clock.advance(1);
+    purged.push(await purger.run(signal));
+
+    expect(purged).toEqual([0, 0, 1]);
+  });
+
   it("needs no cache where the store decides", async () => {
     const { purger, signal, putDead, redis } = await openWorld({ journal: false });
     await putDead("{one}");
@@ -211,7 +239,7 @@ describe("Purger", () => {
     const first = [log.told.length, other.log.told.length];
     await purger.stop();
     await putDead("second");
-    await clock.advance(2 * INTERVAL_MS);
+    await clock.advance(2 * INTERVAL_MS + STATEMENT_LIFE_MS);
     await other.purger.stop();
 
     expect(first).toEqual([1, 0]);
