@@ -8,7 +8,7 @@ import type { WritePath } from "../kv/write-path.ts";
 import type { BackPressure } from "../load/back-pressure.ts";
 import type { Acknowledge } from "../sync/acknowledger.ts";
 import type { JournalSweep } from "../sync/journal-sweep.ts";
-import type { OwedSettlings } from "../sync/owed-settlings.ts";
+import type { OwedWords } from "../sync/owed-words.ts";
 import type { Recovery } from "../sync/recovery.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncPool } from "../sync/sync-pool.ts";
@@ -26,7 +26,7 @@ export interface AuthoritySide {
   /** What puts the cache right when it has lost state; only an authority has any to lose. */
   readonly recovery: Recovery | undefined;
   /** What that cache could not be told of yet. */
-  readonly owed: OwedSettlings | undefined;
+  readonly owed: OwedWords | undefined;
   /** Whether that cache is asked at all. */
   readonly cacheCircuit: CacheCircuit | undefined;
   readonly writes: WritePath;

@@ -9,8 +9,9 @@ import { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
 import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import { JournalLedger } from "../sync/journal-ledger.ts";
 import { JournalSweep } from "../sync/journal-sweep.ts";
-import { OwedSettlings } from "../sync/owed-settlings.ts";
+import { OwedWords } from "../sync/owed-words.ts";
 import { Recovery } from "../sync/recovery.ts";
+import { tellOfLandingIn } from "../sync/tell-of-landing.ts";
 import { CacheFirstRepair } from "../verify/cache-first-repair.ts";
 import { type AuthoritySide, type SideParts } from "./authority-side.ts";
 
@@ -53,7 +54,7 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
   });
   cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
   const acknowledge = acknowledgeIn(cache, ledger);
-  const owed = new OwedSettlings({ cache, clock, log });
+  const owed = new OwedWords({ tell: tellOfLandingIn({ cache, bucketStates }), clock, log });
   const cacheCircuit = new CacheCircuit({ cache, clock });
   const isWide = () => isAtLeast(pressure().level, "widen");
   const delivery = new CacheFirstDelivery({

@@ -101,7 +101,7 @@ async function composeAround(
     pressure: () => pressure,
   });
   closers.push("cache", () => side.cache.close());
-  closers.push("owed settlings", () => side.owed?.stop());
+  closers.push("owed words", () => side.owed?.stop());
   const { cache, journal, recovery } = side;
 
   const projector = new Projector({

@@ -12,13 +12,14 @@ import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { isRefusal } from "./apply-around-refusals.ts";
 import { CALL_MARGIN_MS } from "./call-margin.ts";
-import { type BatchOptions, DirectSync, type Landed } from "./direct-sync.ts";
+import { type BatchOptions, DirectSync, type Landed, type LandedLate } from "./direct-sync.ts";
 import { EpochCheck } from "./epoch-check.ts";
 import type { JournalLedger } from "./journal-ledger.ts";
-import type { OwedSettlings } from "./owed-settlings.ts";
+import type { OwedWords, TellCache } from "./owed-words.ts";
 import type { StoreCircuit } from "./store-circuit.ts";
 import type { SyncPool } from "./sync-pool.ts";
 import type { SyncStats } from "./sync-stats.ts";
+import { tellOfLandingIn } from "./tell-of-landing.ts";
 
 export interface Delivered {
   readonly method: SyncMethod;
@@ -38,7 +39,7 @@ export interface CacheFirstDeliveryParts {
   readonly outbox: OutboxPort;
   readonly bucketStates: Pick<BucketStatesPort, "read">;
   readonly ledger: JournalLedger;
-  readonly owed: OwedSettlings;
+  readonly owed: OwedWords;
   readonly pool: SyncPool;
   readonly circuit: StoreCircuit;
   readonly stats: SyncStats;
@@ -62,21 +63,23 @@ export interface CacheFirstDeliveryParts {
 export class CacheFirstDelivery {
   readonly #parts: CacheFirstDeliveryParts;
   readonly #epochs: EpochCheck;
+  readonly #tellOfLanding: TellCache;
   readonly #pinnedSync: DirectSync<AckOutcome>;
   readonly #unpinnedSync: DirectSync<never>;
 
   constructor(parts: CacheFirstDeliveryParts) {
     this.#parts = parts;
     this.#epochs = new EpochCheck(parts.bucketStates, parts.clock);
+    this.#tellOfLanding = tellOfLandingIn(parts);
     const shared = { ...parts, epochs: this.#epochs, limitMs: parts.syncTimeoutMs };
     this.#pinnedSync = new DirectSync({
       ...shared,
       tell: (versions) => this.#acknowledge(versions),
-      onLate: (entry, version) => void this.#acknowledgeLate(entry.key, version),
+      onLate: (entry, landed) => void this.#acknowledgeLate(entry.key, landed),
     });
     this.#unpinnedSync = new DirectSync({
       ...shared,
-      onLate: (entry, version) => void this.#settleLate(entry, version),
+      onLate: (entry, landed) => void this.#settleLate(entry.key, landed),
     });
   }
 
@@ -132,9 +135,8 @@ export class CacheFirstDelivery {
     // The marker is the event: the outbox lives on the server that has just failed to answer.
     if (landed.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
     if (landed.value.isLeftBehind) {
-      // It landed after recovery had compared the copies, so nobody else would tell the cache.
-      void this.#acknowledgeLate(entry.key, landed.value.version);
-      throw this.#leftBehind();
+      void this.#acknowledgeLate(entry.key, landed.value);
+      throw this.#leftBehindError();
     }
     if (landed.value.told === "dropped") {
       throw new LockstepError(
@@ -162,19 +164,21 @@ export class CacheFirstDelivery {
       const landed = await this.#unpinnedSync.apply(entry, life);
       this.#count(entry, landed);
       if (landed.outcome === "done") {
-        if (landed.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
+        if (landed.value.isLeftBehind) throw this.#leftBehindUnsettled(entry.key, landed.value);
         await this.#settle(entry.key, landed.value.version, deadlineMs);
         return { method: "ASYNC_THREAD", durable: "shadow" };
       }
       mayHaveLanded = isUnclear(landed);
     }
+    const { version } = entry;
     const appended = await this.#append(
       entry,
       life,
-      () => void this.#settleLate(entry, entry.version),
+      ({ isLeftBehind }) => void this.#settleLate(entry.key, { version, isLeftBehind }),
     );
     if (appended.outcome === "done") {
-      if (appended.value.isLeftBehind) throw this.#leftBehindUnsettled(entry);
+      if (appended.value.isLeftBehind)
+        throw this.#leftBehindUnsettled(entry.key, { version, isLeftBehind: true });
       await this.#settle(entry.key, entry.version, deadlineMs);
       return { method: "EVENT_BASED", durable: "outbox" };
     }
@@ -202,7 +206,7 @@ export class CacheFirstDelivery {
   async #append(
     entry: Entry,
     life: StatementLife,
-    onLate?: () => void,
+    onLate?: (appended: Appended) => void,
   ): Promise<Bounded<Appended>> {
     const { circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
     const appended = await circuit.run(async () => {
@@ -227,6 +231,10 @@ export class CacheFirstDelivery {
 
   #leftBehind(): LockstepError {
     this.#parts.onLeftBehind();
+    return this.#leftBehindError();
+  }
+
+  #leftBehindError(): LockstepError {
     return new LockstepError(
       "UNKNOWN_OUTCOME",
       "Redis has lost state since it decided this write, or another Redis has taken its place; the store has the write unless it was overtaken.",
@@ -234,9 +242,9 @@ export class CacheFirstDelivery {
   }
 
   /** Unpinned: a reader that looked at the store before the write landed must not fill the cache, whichever it is. */
-  #leftBehindUnsettled(entry: Entry): LockstepError {
-    void this.#settleLate(entry, entry.version);
-    return this.#leftBehind();
+  #leftBehindUnsettled(key: string, landed: LandedLate): LockstepError {
+    void this.#settleLate(key, landed);
+    return this.#leftBehindError();
   }
 
   /**
@@ -260,8 +268,23 @@ export class CacheFirstDelivery {
     }
   }
 
-  async #acknowledgeLate(key: string, version: Version): Promise<void> {
-    await this.#acknowledge(new Map([[key, version]]));
+  async #acknowledgeLate(key: string, { version, isLeftBehind }: LandedLate): Promise<void> {
+    if (!isLeftBehind) {
+      await this.#acknowledge(new Map([[key, version]]));
+      return;
+    }
+    this.#parts.ledger.landed(key, version);
+    await this.#tellNewEpoch(key, version);
+  }
+
+  /** It landed after recovery had compared the copies, and its marker may be gone, so nobody else would tell the cache. */
+  async #tellNewEpoch(key: string, version: Version): Promise<void> {
+    this.#parts.onLeftBehind();
+    try {
+      await this.#tellOfLanding(key, version);
+    } catch (error) {
+      this.#parts.owed.add(key, version, error);
+    }
   }
 
   /**
@@ -290,7 +313,11 @@ export class CacheFirstDelivery {
   }
 
   /** Unpinned: a write that landed after its call had failed still owes the cache its settling. */
-  async #settleLate({ key }: Entry, version: Version): Promise<void> {
+  async #settleLate(key: string, { version, isLeftBehind }: LandedLate): Promise<void> {
+    if (isLeftBehind) {
+      await this.#tellNewEpoch(key, version);
+      return;
+    }
     try {
       await this.#parts.cache.settle(key, version);
     } catch (error) {

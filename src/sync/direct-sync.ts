@@ -24,8 +24,10 @@ export interface DirectSyncParts<Told> {
   /** Tells the cache of a batch that has landed, before the callers hear of it. */
   readonly tell?: (versions: ShadowVersions) => Promise<ReadonlyMap<string, Told>>;
   /** Hears of each entry of a batch that landed after its callers were told that it had not. */
-  readonly onLate: (entry: Entry, version: Version) => void;
+  readonly onLate: (entry: Entry, landed: LandedLate) => void;
 }
+
+export type LandedLate = Pick<Landed<never>, "version" | "isLeftBehind">;
 
 export interface BatchOptions {
   /** A batch with this many keys goes at once. */
@@ -311,17 +313,18 @@ export class DirectSync<Told> {
       }
       const version = versions.get(key) ?? caller.entry.version;
       const isLeftBehind = leftBehind.has(caller.entry);
-      if (caller.isAnswered) this.#parts.onLate(caller.entry, version);
+      if (caller.isAnswered) this.#parts.onLate(caller.entry, { version, isLeftBehind });
       else
         tell(caller, { outcome: "done", value: { version, told: told?.get(key), isLeftBehind } });
     }
   }
 
-  #landedLate({ slots }: Batch<Told>, { versions }: LandedBatch): void {
+  #landedLate({ slots }: Batch<Told>, { versions, leftBehind }: LandedBatch): void {
     for (const [key, { callers }] of slots) {
       const version = versions.get(key);
       if (version === undefined) continue;
-      for (const { entry } of callers) this.#parts.onLate(entry, version);
+      for (const { entry } of callers)
+        this.#parts.onLate(entry, { version, isLeftBehind: leftBehind.has(entry) });
     }
   }
 }

@@ -9,12 +9,13 @@ import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
 import { CacheFirstDelivery } from "../../src/sync/cache-first-delivery.ts";
 import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep } from "../../src/sync/journal-sweep.ts";
-import { OwedSettlings } from "../../src/sync/owed-settlings.ts";
+import { OwedWords } from "../../src/sync/owed-words.ts";
 import { Projector } from "../../src/sync/projector.ts";
 import { Recovery } from "../../src/sync/recovery.ts";
 import { StoreCircuit } from "../../src/sync/store-circuit.ts";
 import { SyncPool } from "../../src/sync/sync-pool.ts";
 import { SyncStats } from "../../src/sync/sync-stats.ts";
+import { tellOfLandingIn } from "../../src/sync/tell-of-landing.ts";
 import { CacheFirstRepair } from "../../src/verify/cache-first-repair.ts";
 import { Looker } from "../../src/verify/looker.ts";
 import { Repairer } from "../../src/verify/repairer.ts";
@@ -100,7 +101,7 @@ export async function openCacheFirstWorld({
   const stats = new SyncStats();
   const acknowledge = acknowledgeIn(ports.cache, ledger);
   const onEvent = () => void calls.push("onEvent");
-  const owed = new OwedSettlings({ cache: ports.cache, clock, log });
+  const owed = new OwedWords({ tell: tellOfLandingIn(ports), clock, log });
   const delivery = new CacheFirstDelivery({
     ...ports,
     ledger,

@@ -177,7 +177,7 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
     await clock.advance(5000);
 
     expect(calls).toEqual(["cache.settle"]);
-    expect(log.told).toEqual(["warn: A write could not be settled in the cache; it is told again"]);
+    expect(log.told).toEqual(["warn: The cache could not be told of a write; it is told again"]);
     await owed.stop();
   });
 

@@ -44,7 +44,7 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
       told.push(versions);
       return new Map([...versions.keys()].map((key) => [key, `told ${key}`]));
     },
-    onLate: (entry, version) => void late.push([entry.key, version]),
+    onLate: (entry, { version }) => void late.push([entry.key, version]),
   });
   const gate = deferred();
   /** Keeps the store's answers to bulks until the gate is open. */

@@ -6,8 +6,11 @@ import { runThrough } from "../../support/run-through.ts";
 
 describe("a write that lands after Redis has lost it and recovered", () => {
   /** "older" is in both; "newer" is minted, Redis goes back and recovers, and only then does it land. */
-  async function landLate(afterRecovery: (world: World) => void = () => undefined) {
-    const world = await openCacheFirstWorld({ maxmemoryPolicy: "volatile-lru" });
+  async function landLate(
+    afterRecovery: (world: World) => void = () => undefined,
+    maxmemoryPolicy = "volatile-lru",
+  ) {
+    const world = await openCacheFirstWorld({ maxmemoryPolicy });
     const { clock, redis, recovery, steered, writes } = world;
     await runThrough(clock, writes.write(setOf({ value: "older" }), "direct"));
     const saved = redis.snapshot();
@@ -40,6 +43,22 @@ describe("a write that lands after Redis has lost it and recovered", () => {
 
     expect(cached).toMatchObject({ value: undefined, meta: undefined });
   });
+
+  it.each(["volatile-lru", "allkeys-lru"])(
+    "is told again until Redis answers, under %s",
+    async (policy) => {
+      const { clock, past, redis } = await landLate((world) => {
+        world.redis.isUp = false;
+      }, policy);
+      await clock.advance(5000);
+      redis.isUp = true;
+
+      await clock.advance(1000);
+
+      const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
+      expect(cached).toMatchObject({ value: undefined, meta: undefined });
+    },
+  );
 });
 
 type World = Awaited<ReturnType<typeof openCacheFirstWorld>>;

@@ -10,6 +10,8 @@ import { SyncPool } from "../../../src/sync/sync-pool.ts";
 import { storeDown } from "../../support/builders.ts";
 import { BATCH, openCacheFirstWorld, SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
 import { openDeliveryWorld } from "../../support/delivery-world.ts";
+import { runThrough } from "../../support/run-through.ts";
+import { deferred } from "../../support/steer.ts";
 
 const ROUTES = ["direct", "event"] as const;
 const POLICIES = ["noeviction", "allkeys-lru"] as const;
@@ -54,17 +56,42 @@ describe("a write of an epoch that the store has left", () => {
     expect(redis.markers.get(entry.key)).toBe(seqOf(entry.version));
   });
 
-  it("is settled all the same where nothing is pinned", async () => {
-    const { deliver, calls, clock, past, entry } = await openWorld("allkeys-lru");
+  it("is settled in the new epoch where nothing is pinned", async () => {
+    const { deliver, calls, clock, past, entry, recovery } = await openWorld("allkeys-lru");
+    await deliver("direct");
+    await recovery.recoverAll();
     const token = await past.cache.takeLease(entry.key);
 
-    await deliver("direct");
-    await clock.advance(0);
+    await clock.advance(1000);
 
     expect(calls).toContain("cache.settle");
     const older = { ...entry, version: formatVersion(epochOf(entry.version), 1) };
     expect(await past.cache.fill(older, token!)).toBe("skipped");
   });
+
+  it.each(["before", "after"])(
+    "is told to no Redis below the store's epoch, though it landed %s its caller was answered",
+    async (when) => {
+      const { deliver, redis, entry, clock, recovery, steered, calls } =
+        await openWorld("noeviction");
+      const landing = deferred();
+      if (when === "before") landing.resolve();
+      steered.store.on("applyNewer", async (proceed) => {
+        await landing.promise;
+        return proceed();
+      });
+      await runThrough(clock, deliver("direct"));
+      landing.resolve();
+      await clock.advance(3000);
+      expect(calls).toContain("onLeftBehind");
+      expect(redis.markers.has(entry.key)).toBe(true);
+
+      await recovery.recoverAll();
+      await clock.advance(1000);
+
+      expect(redis.markers.has(entry.key)).toBe(false);
+    },
+  );
 
   it("is told apart from a newer one of the same key in the same batch", async () => {
     const { ports, clock, past } = await openCacheFirstWorld();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { FIRST_EPOCH, formatVersion } from "../../../src/model/version.ts";
-import { OwedSettlings } from "../../../src/sync/owed-settlings.ts";
+import { OwedWords } from "../../../src/sync/owed-words.ts";
 import { cacheDown } from "../../support/builders.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { RecordingLog } from "../../support/recording-log.ts";
@@ -12,17 +12,14 @@ function openOwed() {
   const log = new RecordingLog();
   const state = { isDown: true };
   const told: string[] = [];
-  const cache = {
-    settle: async (key: string, settled: string) => {
-      if (state.isDown) throw cacheDown();
-      told.push(`${key} ${settled}`);
-      return "dropped" as const;
-    },
+  const tell = async (key: string, newest: string) => {
+    if (state.isDown) throw cacheDown();
+    told.push(`${key} ${newest}`);
   };
-  return { owed: new OwedSettlings({ cache, clock, log }), clock, log, state, told };
+  return { owed: new OwedWords({ tell, clock, log }), clock, log, state, told };
 }
 
-describe("OwedSettlings", () => {
+describe("OwedWords", () => {
   it("tells the newest of each key, once, when the cache answers", async () => {
     const { owed, clock, state, told } = openOwed();
     owed.add("a", version(2), cacheDown());

@@ -1,4 +1,3 @@
-import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
@@ -10,17 +9,21 @@ const RETRY_MS = 1000;
 /** So many keys are remembered at most: those that came last. */
 const ENTRIES_MAX = 10_000;
 
-/** So many settlings under way at once: one round trip for all of them. */
+/** So many under way at once: one round trip for all of them. */
 const WIDTH = 50;
 
+/** Tells the cache that the store has this version. Errors: as the cache, and where it is not the time yet. */
+export type TellCache = (key: string, version: Version) => Promise<unknown>;
+
 /**
- * Unpinned: what shadow or outbox has and the cache could not be told of, because it did not answer. It is told again
- * and again until it answers, after a loss of its state too: settling drops what is older, and is harmless whenever it
- * comes. Without that, a reader who looked at the shadow before the write landed could fill what it saw, and the key
- * would stay stale until somebody writes or repairs it.
+ * What the store has and the cache could not be told of, because it did not answer or had lost its state. It is told
+ * again and again until it answers: that drops what is older, and is harmless whenever it comes. Without it, a reader
+ * who looked at the shadow before the write landed could fill what it saw, or a Redis that went back would keep what it
+ * brought back, and the key would stay stale until somebody writes or repairs it. Pinned, a write that has its marker is
+ * left to the sweep.
  */
-export class OwedSettlings {
-  readonly #cache: Pick<CacheAuthorityPort, "settle">;
+export class OwedWords {
+  readonly #tellCache: TellCache;
   readonly #clock: Clock;
   readonly #log: Log;
   /** By key the newest: whatever is older than that is dropped with it. */
@@ -30,16 +33,16 @@ export class OwedSettlings {
   #running: Promise<void> | undefined;
 
   constructor(parts: {
-    readonly cache: Pick<CacheAuthorityPort, "settle">;
+    readonly tell: TellCache;
     readonly clock: Clock;
     readonly log: Log;
   }) {
-    this.#cache = parts.cache;
+    this.#tellCache = parts.tell;
     this.#clock = parts.clock;
     this.#log = parts.log;
   }
 
-  /** Shadow or outbox has this version, and the cache has not answered when it was told. */
+  /** Shadow or outbox has this version, and the cache could not be told. */
   add(key: string, version: Version, cause: unknown): void {
     const known = this.#versions.get(key);
     if (this.#stopped.signal.aborted || (known !== undefined && known >= version)) return;
@@ -52,10 +55,7 @@ export class OwedSettlings {
       this.#forgotten += 1;
     }
     if (this.#running !== undefined) return;
-    this.#log.warn(
-      { err: cause, key },
-      "A write could not be settled in the cache; it is told again",
-    );
+    this.#log.warn({ err: cause, key }, "The cache could not be told of a write; it is told again");
     this.#running = this.#run();
   }
 
@@ -69,29 +69,29 @@ export class OwedSettlings {
     const { signal } = this.#stopped;
     while (this.#versions.size > 0) {
       await this.#clock.sleep(RETRY_MS, signal);
-      await this.#settleAll();
+      await this.#tellAll();
       if (signal.aborted) break;
     }
     this.#running = undefined;
     if (this.#forgotten + this.#versions.size === 0) return;
     this.#log.warn(
       { count: this.#forgotten + this.#versions.size },
-      "Writes were never settled in the cache: it may hold older values of their keys",
+      "The cache was never told of some writes: it may hold older values of their keys",
     );
     this.#forgotten = 0;
   }
 
   /** Ends early where the cache answers none of those that are asked together. */
-  async #settleAll(): Promise<void> {
+  async #tellAll(): Promise<void> {
     for (const some of chunksOf([...this.#versions], WIDTH)) {
-      const settled = await Promise.all(some.map(([key, version]) => this.#settle(key, version)));
-      if (!settled.includes(true)) return;
+      const told = await Promise.all(some.map(([key, version]) => this.#tell(key, version)));
+      if (!told.includes(true)) return;
     }
   }
 
-  async #settle(key: string, version: Version): Promise<boolean> {
+  async #tell(key: string, version: Version): Promise<boolean> {
     try {
-      await this.#cache.settle(key, version);
+      await this.#tellCache(key, version);
     } catch (error) {
       this.#log.debug({ err: error, key }, "The cache still cannot be told of a write");
       return false;
