@@ -2,6 +2,7 @@
 export type Steering = (
   proceed: () => Promise<unknown>,
   args: readonly unknown[],
+  method: string,
 ) => Promise<unknown>;
 
 export interface Steered<P extends object> {
@@ -22,8 +23,8 @@ export function steer<P extends object>(name: string, port: P, calls: string[]):
   const call = async (method: string, args: readonly unknown[], make: () => Promise<unknown>) => {
     calls.push(`${name}.${method}`);
     const one = steerings.get(method);
-    const steered = one === undefined ? make : () => one(make, args);
-    return every === undefined ? steered() : every(steered, args);
+    const steered = one === undefined ? make : () => one(make, args, method);
+    return every === undefined ? steered() : every(steered, args, method);
   };
   return {
     port: new Proxy(port, {

@@ -1,27 +1,35 @@
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import type { RepairStrategy } from "../../../src/verify/plan-repair.ts";
 import { deleteOf, ifAbsent, setOf, withId } from "../../contract/commands.ts";
-import type { CacheFirstWorld } from "../../support/cache-first-world.ts";
 import type { CallOptions } from "../roles/opening.ts";
+import { deletion } from "../scenarios/calls.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { TraceStep } from "../trace.ts";
+import type { ReplayProcess } from "./process.ts";
+import type { ProcessNumber } from "./servers.ts";
 import type { Watcher } from "./watcher.ts";
+
+export const KEY = "key";
 
 /** A data TTL, which is over after one tick of a trace's clock. */
 export const TTL_MS = 1000;
 
-export type PartKind = "call" | "read" | "sweep" | "projector" | "verifier" | "repair";
+/** A tick of a trace in which rows are purged: the grace time of what is dead, and a little more. */
+export const GRACE_MS = 24 * 3_600_000 + TTL_MS;
+
+const KINDS = ["read", "sweep", "projector", "recovery", "verifier", "purge", "repair"] as const;
+
+export type PartKind = "call" | (typeof KINDS)[number];
 
 /** What a role of the model does in the production code. */
 export interface Part {
   readonly kind: PartKind;
-  run(world: CacheFirstWorld): Promise<unknown>;
+  run(world: ReplayProcess): Promise<unknown>;
 }
 
 export interface PartOptions {
   readonly scenario: Scenario;
   readonly steps: readonly TraceStep[];
-  readonly key: string;
   readonly watcher: Watcher;
 }
 
@@ -42,29 +50,33 @@ export function partOf(who: string, options: PartOptions): Part {
 }
 
 export function kindOf(who: string): PartKind {
-  const known = (["read", "sweep", "projector", "verifier", "repair"] as const).find(
-    (kind) => who === kind || who.startsWith(`${kind} `),
-  );
-  return known ?? "call";
+  return KINDS.find((kind) => who === kind || who.startsWith(`${kind} `)) ?? "call";
+}
+
+/** Of several of a kind, every second one is in the other process. */
+export function processOf(who: string, { calls, repairs = [] }: Scenario): ProcessNumber {
+  const own = [...calls, deletion, ...repairs].find(({ name }) => name === who);
+  const process = own?.process ?? Number(/ (\d+)$/.exec(who)?.[1] ?? 1) % 2;
+  return process === 0 ? 0 : 1;
 }
 
 async function play(
   kind: PartKind,
   who: string,
-  world: CacheFirstWorld,
+  world: ReplayProcess,
   options: PartOptions,
 ): Promise<void> {
-  const { key, watcher, scenario } = options;
+  const { watcher, scenario } = options;
   const { signal } = new AbortController();
   switch (kind) {
     case "call":
-      watcher.hasTold(
-        (await world.writes.write(commandOf(who, options), routeOf(who, options))).version,
+      await watcher.hasTold(
+        await world.writes.write(commandOf(who, options), routeOf(who, options)),
       );
       return;
     case "read": {
-      const floor = watcher.told;
-      watcher.hasAnswered(await world.reads.read(key), floor);
+      const floor = watcher.promise();
+      watcher.hasAnswered(await world.reads.read(KEY), floor);
       return;
     }
     case "sweep":
@@ -73,28 +85,35 @@ async function play(
     case "projector":
       await world.projector.drain(signal);
       return;
+    case "recovery":
+      await world.recovery.recoverAll();
+      return;
+    case "purge":
+      await world.purger.run(signal);
+      return;
     case "verifier":
-      watcher.hasClassified((await world.looker.inspect(key)).verdict.copyClass);
+      watcher.hasClassified((await world.looker.inspect(KEY)).verdict.copyClass);
       return;
     case "repair": {
       const strategy: RepairStrategy = scenario.repairs?.[0]?.strategy ?? "auto";
-      await world.repairer.repair(key, { strategy, dryRun: false });
+      await world.repairer.repair(KEY, { strategy, dryRun: false });
       watcher.hasForeign = false;
     }
   }
 }
 
 function callOf(who: string, { scenario }: PartOptions): CallOptions {
-  const call = scenario.calls.find(({ name }) => name === who);
+  const call = [...scenario.calls, deletion].find(({ name }) => name === who);
   if (call === undefined) throw new RangeError(`Nobody in "${scenario.name}" is called "${who}".`);
   return call;
 }
 
 function commandOf(who: string, options: PartOptions) {
   const { text, expires, ifAbsent: mustBeAbsent, key: idempotencyKey } = callOf(who, options);
-  const { key } = options;
   const plain =
-    text === null ? deleteOf({ key }) : setOf({ key, value: text, ttlMs: expires ? TTL_MS : null });
+    text === null
+      ? deleteOf({ key: KEY })
+      : setOf({ key: KEY, value: text, ttlMs: expires ? TTL_MS : null });
   const conditional = mustBeAbsent === true ? ifAbsent(plain) : plain;
   return idempotencyKey === undefined ? conditional : withId(idempotencyKey, conditional);
 }

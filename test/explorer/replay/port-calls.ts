@@ -5,6 +5,7 @@ const LOOK = ["cache.observe"];
 const EVENTS = ["outbox.unprocessedOf"];
 const UPSERT = ["store.applyNewer"];
 const APPEND = ["outbox.append"];
+const EPOCH = ["bucketStates.read"];
 
 /** A cache that is told what the store has. */
 export const TELL = ["cache.acknowledge", "cache.settle"];
@@ -39,6 +40,29 @@ const PORT_CALLS: Readonly<Record<string, readonly string[]>> = {
   "mark processed": ["outbox.markProcessed"],
   drop_copy: ["cache.drop"],
   drop_marker: ["cache.drop"],
+  "check epoch": EPOCH,
+  "check epoch, answer": EPOCH,
+  "find the state": ["buckets.states"],
+  "a: raise the epoch": ["bucketStates.raiseEpoch"],
+  "b: look at the events": ["outbox.unprocessedIn"],
+  "b: project": UPSERT,
+  "c: look at the row": ["bucketStates.rowsAbove"],
+  "c: look at the purge record": EPOCH,
+  "c: drop what is older": ["buckets.dropOlder", "buckets.setAside"],
+  "d: install": ["buckets.install"],
+  "e: confirm": EPOCH,
+  "look at the markers": ["cache.oldestPendingSeqs"],
+  // SQLite chooses, records and deletes in one transaction.
+  "delete the row": ["purge.purge"],
+};
+
+/** Steps of the same name that are other calls in another part. */
+const PORT_CALLS_IN: Readonly<
+  Partial<Record<PartKind, Readonly<Record<string, readonly string[]>>>>
+> = {
+  purge: { "look at the events": ["purge.oldestEvents"] },
+  // The state has been found again before the store's epoch was read.
+  recovery: { "find the state again": [] },
 };
 
 interface Delay {
@@ -57,17 +81,26 @@ const DELAYS: Readonly<Record<string, Delay>> = {
 /** Calls that the models leave out, because they decide nothing or go together with the next. */
 const UNMODELLED: Readonly<Record<PartKind, readonly string[]>> = {
   // What a delete finds, for its answer; and the look that goes with the lease.
-  call: ["store.get", "cache.observe", "outbox.unprocessedOf"],
+  call: ["store.get", "cache.observe", "outbox.unprocessedOf", ...EPOCH],
   read: ["cache.provesRemoval", "outbox.unprocessedOf"],
   sweep: ["cache.pendingOlderThan"],
   projector: ["cache.settle"],
+  recovery: [
+    "buckets.states",
+    ...EPOCH,
+    "cache.scan",
+    "store.getMany",
+    "cache.observe",
+    "outbox.unprocessedOf",
+  ],
   verifier: ["cache.provesRemoval"],
-  repair: ["cache.provesRemoval"],
+  purge: [],
+  repair: ["cache.provesRemoval", ...EPOCH],
 };
 
 /** The calls of ports any of which a step of a trace is in the production code; undefined for a step that is none. */
-export function portCallsOf(step: string): readonly string[] | undefined {
-  return PORT_CALLS[step];
+export function portCallsOf(kind: PartKind, step: string): readonly string[] | undefined {
+  return PORT_CALLS_IN[kind]?.[step] ?? PORT_CALLS[step];
 }
 
 /** For a step in which an answer does not come in time. */

@@ -3,8 +3,8 @@ import type {
   CacheAuthorityPort,
 } from "../../../src/cache/cache-authority-port.ts";
 import type { Entry } from "../../../src/model/entry.ts";
-import type { CacheFirstWorld } from "../../support/cache-first-world.ts";
 import type { Mechanism } from "../mechanisms.ts";
+import type { ReplayProcess } from "./process.ts";
 import type { Sabotage } from "./replay.ts";
 
 /** Takes a mechanism away from the production code, by what one of its ports then does. */
@@ -71,7 +71,7 @@ export const SABOTAGES: Readonly<Partial<Record<Mechanism, Sabotage>>> = {
   },
 };
 
-function fillWithoutLease({ steered, redis }: CacheFirstWorld): void {
+function fillWithoutLease({ steered, redis }: ReplayProcess): void {
   steered.cache.on("fill", (proceed, [entry, token]) => {
     const untilMs = redis.nowMs() + 1000;
     redis.leases.set((entry as Entry).key, { token: token as string, untilMs });
@@ -79,12 +79,12 @@ function fillWithoutLease({ steered, redis }: CacheFirstWorld): void {
   });
 }
 
-function withoutSettling({ steered }: CacheFirstWorld): void {
+function withoutSettling({ steered }: ReplayProcess): void {
   steered.cache.on("settle", async () => "newer");
 }
 
 /** Whoever looks twice sees what they saw the first time. */
-function onlyFirstLooks({ steered }: CacheFirstWorld): void {
+function onlyFirstLooks({ steered }: ReplayProcess): void {
   const once = () => {
     let first: Promise<unknown> | undefined;
     return (proceed: () => Promise<unknown>) => (first ??= proceed());
@@ -94,6 +94,6 @@ function onlyFirstLooks({ steered }: CacheFirstWorld): void {
   steered.store.on("get", once());
 }
 
-function forgetRows(database: CacheFirstWorld["database"]): void {
+function forgetRows(database: ReplayProcess["database"]): void {
   database.query("DELETE FROM kvshadow").run();
 }
