@@ -123,6 +123,7 @@ export class Looker {
     const seen = await cache.contents(keys);
     const events = await outbox.unprocessedOf(keys);
     const rows = await readRows();
+    const removed = await this.#provenRemovals(seen);
     const settled: Found[] = [];
     const suspects: string[] = [];
     let bytes = 0;
@@ -130,8 +131,6 @@ export class Looker {
       const { key, value } = contents;
       const shadow = rows.get(key);
       bytes += (value?.text.length ?? 0) + (shadow?.value?.length ?? 0);
-      // Not awaited where nothing is asked: most keys of a pass would wait for their turn for nothing.
-      const removalProven = seemsRemoved(contents) && (await this.#provesRemoval(contents));
       const { copyClass } = classify(
         {
           cache: isCurrentCopy(key, shadow)
@@ -139,7 +138,7 @@ export class Looker {
             : { ...contents, value: undefined, meta: undefined },
           events: stillOf(events.get(key) ?? [], shadow),
           shadow,
-          removalProven,
+          removalProven: removed.has(key),
         },
         syncObjectiveMs,
       );
@@ -158,13 +157,14 @@ export class Looker {
     const seen = await cache.digests(keys);
     const events = await outbox.unprocessedOf(keys);
     const rows = await readRows();
+    const removed = await this.#provenRemovals(
+      seen.map(({ key, meta, valueBytes }) => ({ key, meta, value: valueBytes })),
+    );
     const settled: Found[] = [];
     const suspects: string[] = [];
     for (const digest of seen) {
-      const { key, meta, valueBytes } = digest;
+      const { key } = digest;
       const shadow = rows.get(key);
-      const observed = { key, meta, value: valueBytes };
-      const removalProven = seemsRemoved(observed) && (await this.#provesRemoval(observed));
       const { copyClass } = classifyDigests(
         {
           cache: isCurrentCopy(key, shadow)
@@ -172,7 +172,7 @@ export class Looker {
             : { ...digest, valueBytes: undefined, meta: undefined },
           events: stillOf(events.get(key) ?? [], shadow),
           shadow,
-          removalProven,
+          removalProven: removed.has(key),
         },
         syncObjectiveMs,
       );
@@ -197,6 +197,13 @@ export class Looker {
       }
     }
     return { settled, suspects: issues, bytes };
+  }
+
+  /** Those whose value somebody has removed; asked for all together, after they were seen. */
+  async #provenRemovals(seen: readonly Removable[]): Promise<ReadonlySet<string>> {
+    const candidates = seen.filter(seemsRemoved);
+    const proven = await Promise.all(candidates.map((one) => this.#provesRemoval(one)));
+    return new Set(candidates.filter((_, i) => proven[i]).map(({ key }) => key));
   }
 
   async #provesRemoval(observation: Removable): Promise<boolean> {

@@ -56,9 +56,13 @@ function rawCache(redis: FakeRedis): RawCache {
     contentsOf: async (key) => structuredClone(redis.value(key)),
     forgetMeta: async (key) => void redis.metas.delete(key),
     spoilMeta: async (key) => void redis.metas.set(key, { meta: undefined, expiresAtMs: null }),
+    leaseMsLeft: async (key) => (redis.leases.get(key)?.untilMs ?? 0) - redis.nowMs(),
     endLease: async (key) => void redis.leases.delete(key),
     setLastSeq: async (key, seq) => {
       redis.states.get(bucketOf(key))!.seq = seq;
+    },
+    backdateMarker: async (key, ms) => {
+      redis.markers.set(key, (redis.markers.get(key) ?? 0) - 1000 * ms);
     },
     setPolicy: async (maxmemoryPolicy) => {
       redis.maxmemoryPolicy = maxmemoryPolicy;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
-import { asideKey, leaseKey, metaKey, stateKey } from "../../src/cache/drivers/redis/redis-keys.ts";
+import { asideKey, leaseKey, metaKey, pendingKey, stateKey } from "../../src/cache/drivers/redis/redis-keys.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
@@ -121,11 +121,15 @@ function rawCache(client: Redis): Omit<RawCache, "restart"> {
       await client.del(metaKey(key));
     },
     spoilMeta: (key, how) => spoilMeta(client, metaKey(key), how),
+    leaseMsLeft: (key) => client.pttl(leaseKey(key)),
     endLease: async (key) => {
       await client.del(leaseKey(key));
     },
     setLastSeq: async (key, seq) => {
       await client.hset(stateKey(bucketOf(key)), "seq", String(seq).padStart(16, "0"));
+    },
+    backdateMarker: async (key, ms) => {
+      await client.zincrby(pendingKey(bucketOf(key)), -1000 * ms, key);
     },
     setPolicy: async (maxmemoryPolicy) => {
       await client.config("SET", "maxmemory-policy", maxmemoryPolicy);

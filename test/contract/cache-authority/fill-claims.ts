@@ -35,12 +35,16 @@ export function describeFilling(openHarness: OpenCacheAuthorityHarness): void {
     });
 
     it("holds for three seconds and then passes on, with another token", async () => {
-      const { cache, elapse } = await open();
+      const { cache, raw, nowMs } = await open();
+      const beforeMs = await nowMs();
       const first = await leaseOf(cache);
 
-      await elapse(2700);
       expect(await cache.takeLease("user:1")).toBeUndefined();
-      await elapse(400);
+      const leftMs = await raw.leaseMsLeft("user:1");
+      const tookMs = (await nowMs()) - beforeMs;
+      expect(leftMs).toBeLessThanOrEqual(3000);
+      expect(leftMs).toBeGreaterThanOrEqual(3000 - tookMs - 1);
+      await raw.endLease("user:1");
 
       const second = await leaseOf(cache);
       expect(second).not.toBe(first);

@@ -51,10 +51,14 @@ export interface RawCache {
   forgetMeta(key: string): Promise<void>;
   /** Spoils the meta of the key as a bug or a curious person might. */
   spoilMeta(key: string, how: MetaSpoiler): Promise<void>;
+  /** How long the fill lease of the key has to live, milliseconds. */
+  leaseMsLeft(key: string): Promise<number>;
   /** Ends the fill lease of the key at once. */
   endLease(key: string): Promise<void>;
   /** Makes the bucket of the key remember this as the last seq that it minted. */
   setLastSeq(key: string, seq: number): Promise<void>;
+  /** Makes the key's marker so much older, milliseconds. */
+  backdateMarker(key: string, ms: number): Promise<void>;
   /** An operator sets another eviction policy. */
   setPolicy(maxmemoryPolicy: string): Promise<void>;
   /** Everything goes: data, states and markers. */

@@ -1,4 +1,6 @@
+import { GroupedCalls } from "../../../lib/grouped-calls.ts";
 import type { Random } from "../../../lib/random.ts";
+import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import { epochOf, type Version } from "../../../model/version.ts";
 import type { WriteCommand } from "../../../model/write-command.ts";
@@ -49,6 +51,9 @@ const FAR_RESIDENCY_MS = 365 * 24 * 3600 * 1000;
 /** How long a clean value stays where room is short and the policy evicts nothing: for those who read what they wrote. */
 const SHORT_RESIDENCY_MS = 2000;
 
+/** Whoever looks at many keys asks for the proof of all at once. */
+const PROOFS_TOGETHER = 1000;
+
 export interface RedisCacheOptions {
   /** How long a clean value stays in the cache, milliseconds; undefined = until evicted. */
   readonly residencyMs: number | undefined;
@@ -67,6 +72,11 @@ export class RedisCache implements CacheAuthorityPort {
   readonly #markers: PendingMarkers;
   readonly #random: Random;
   readonly #options: RedisCacheOptions;
+  readonly #proofs = new GroupedCalls<number, ReadonlyMap<number, number>>({
+    callsMax: 1,
+    itemsMax: PROOFS_TOGETHER,
+    call: (buckets) => this.#epochsWithProof(buckets),
+  });
 
   constructor(connection: RedisConnection, random: Random, options: RedisCacheOptions) {
     this.#connection = connection;
@@ -234,15 +244,28 @@ export class RedisCache implements CacheAuthorityPort {
   async provesRemoval(key: string, version: Version): Promise<boolean> {
     // Under any other policy no proof is possible, and the server need not be asked.
     if (this.policy?.maxmemoryPolicy !== "noeviction") return false;
+    const bucket = bucketOf(key);
+    return (await this.#proofs.with(bucket)).get(bucket) === epochOf(version);
+  }
+
+  /**
+   * The epoch of each bucket in which nothing was ever evicted. Not of a state of another incarnation: what that one
+   * evicted, this one's counters do not tell.
+   */
+  async #epochsWithProof(buckets: readonly number[]): Promise<ReadonlyMap<number, number>> {
     await this.#connection.refreshPolicy();
-    if (!this.#connection.neverEvicted) return false;
-    // An earlier epoch, or a state of another incarnation: what that one evicted, this one's counters do not tell.
+    if (!this.#connection.neverEvicted) return new Map();
     const { id } = await this.#connection.incarnation();
-    const { state } = sideKeys(key);
-    const [run, epoch] = await this.#connection.command("state", (client) =>
-      client.hmget(state, "run", "epoch"),
+    const asked = [...new Set(buckets)];
+    const states = await this.#connection.command("state", (client) =>
+      Promise.all(asked.map((bucket) => client.hmget(stateKey(bucket), "run", "epoch"))),
     );
-    return run === id && Number(epoch) === epochOf(version);
+    return new Map(
+      asked.flatMap((bucket, i) => {
+        const [run, epoch] = states[i] ?? [];
+        return run === id ? [[bucket, Number(epoch)]] : [];
+      }),
+    );
   }
 
   measure(): Promise<CacheFill> {
