@@ -53,8 +53,8 @@ export async function cacheFirstSide(redisUrl: string, parts: SideParts): Promis
     onLost: ({ key, version }) => historian.note(key, { what: "lost", how: "recovery", version }),
   });
   cache.buckets.onLost((bucket) => recovery.whenLost(bucket));
-  const acknowledge = acknowledgeIn(cache, ledger);
   const owed = new OwedWords({ tell: tellOfLandingIn({ cache, bucketStates }), clock, log });
+  const acknowledge = acknowledgeIn({ cache, bucketStates, ledger, owed });
   const cacheCircuit = new CacheCircuit({ cache, clock });
   const isWide = () => isAtLeast(pressure().level, "widen");
   const delivery = new CacheFirstDelivery({

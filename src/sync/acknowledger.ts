@@ -1,20 +1,51 @@
-import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
-import type { Version } from "../model/version.ts";
+import type { AckOutcome, CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import { bucketOf } from "../model/bucket.ts";
+import { epochOf, type Version } from "../model/version.ts";
+import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { JournalLedger } from "./journal-ledger.ts";
+import type { OwedWords } from "./owed-words.ts";
+import { checkRecovered, storedEpochs } from "./recovered-epochs.ts";
 
 /** Tells the cache what the shadow has now, for each key. */
 export type Acknowledge = (shadowVersions: ReadonlyMap<string, Version>) => Promise<void>;
 
+export interface AcknowledgerParts {
+  readonly cache: CacheAuthorityPort;
+  readonly bucketStates: Pick<BucketStatesPort, "read">;
+  readonly ledger: JournalLedger;
+  readonly owed: OwedWords;
+}
+
 /**
  * Cache first: the markers go, or move up, or a copy that was left behind is dropped. Unpinned, the meta of an older value
  * may have been evicted: that value is left behind too, and only settling drops it.
+ *
+ * What was read before Redis lost state may land after recovery has compared the copies. Nothing waits for it in that
+ * Redis any more, so what is of an earlier epoch is told to one that has recovered, and again until it answers. Errors:
+ * RECOVERING, and as the ports.
  */
-export function acknowledgeIn(cache: CacheAuthorityPort, ledger: JournalLedger): Acknowledge {
+export function acknowledgeIn({
+  cache,
+  bucketStates,
+  ledger,
+  owed,
+}: AcknowledgerParts): Acknowledge {
   return async (shadowVersions) => {
     if (shadowVersions.size === 0) return;
     for (const [key, version] of shadowVersions) ledger.landed(key, version);
     const acks = [...shadowVersions].map(([key, version]) => ({ key, version }));
-    const outcomes = await cache.acknowledge(acks);
+    const epochs = await storedEpochs(bucketStates, [...shadowVersions.keys()]);
+    const earlier = acks.filter(
+      ({ key, version }) => epochOf(version) < (epochs.get(bucketOf(key)) ?? 0),
+    );
+    let outcomes: readonly AckOutcome[];
+    try {
+      if (earlier.length > 0) await checkRecovered(cache, epochs);
+      outcomes = await cache.acknowledge(acks);
+    } catch (error) {
+      for (const { key, version } of earlier) owed.add(key, version, error);
+      throw error;
+    }
     if (cache.policy?.pinned !== false) return;
     const absent = acks.filter((_, at) => outcomes[at] === "absent");
     await Promise.all(absent.map(({ key, version }) => cache.settle(key, version)));

@@ -7,14 +7,17 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import type { Entry } from "../../src/model/entry.ts";
+import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
 import type { MongoOutbox } from "../../src/store/drivers/mongodb/mongo-outbox.ts";
 import type { MongoStore } from "../../src/store/drivers/mongodb/mongo-store.ts";
 import { openMongo } from "../../src/store/drivers/mongodb/open-mongo.ts";
 import { encodeRow } from "../../src/store/drivers/mongodb/shadow-row.ts";
-import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
+import { type Acknowledge, acknowledgeIn } from "../../src/sync/acknowledger.ts";
 import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep, SWEEP_AGE_MS } from "../../src/sync/journal-sweep.ts";
+import { OwedWords } from "../../src/sync/owed-words.ts";
 import { Projector } from "../../src/sync/projector.ts";
+import { tellOfLandingIn } from "../../src/sync/tell-of-landing.ts";
 import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { commandsOf, entriesOf, inFlight } from "./payload.ts";
@@ -56,10 +59,11 @@ export async function rawOnMongo({ uri }: Place, rows: number): Promise<number> 
 
 /** Rows per second of the projector, from an outbox that holds them all to an empty one, and Redis told of each. */
 export async function outboxOnMongo(place: Place, rows: number): Promise<number> {
-  return withBoth(place, async ({ cache, store, outbox }) => {
+  return withBoth(place, async (opened) => {
+    const { cache, store, outbox } = opened;
     const entries = await writeAll(cache, rows);
     for (const batch of chunksOf(entries, BATCH)) await outbox.append(batch);
-    const acknowledge = acknowledgeIn(cache, new JournalLedger());
+    const acknowledge = acknowledgeFor(opened);
     const projector = new Projector({
       outbox,
       store,
@@ -80,7 +84,8 @@ export async function outboxOnMongo(place: Place, rows: number): Promise<number>
 
 /** Rows per second of the sweep, from as many markers in Redis to none. */
 export async function sweepOnMongo(place: Place, rows: number): Promise<number> {
-  return withBoth(place, async ({ cache, store, outbox }) => {
+  return withBoth(place, async (opened) => {
+    const { cache, store, outbox } = opened;
     await writeAll(cache, rows);
     await waitUntil(async () => (await cache.countPending(SWEEP_AGE_MS)) === rows, {
       what: "the markers to be old enough for the sweep",
@@ -89,7 +94,7 @@ export async function sweepOnMongo(place: Place, rows: number): Promise<number> 
       cache,
       store,
       outbox,
-      acknowledge: acknowledgeIn(cache, new JournalLedger()),
+      acknowledge: acknowledgeFor(opened),
       clock: systemClock,
       batchSize: BATCH,
     });
@@ -97,6 +102,11 @@ export async function sweepOnMongo(place: Place, rows: number): Promise<number> 
     await insistOnEmpty(cache);
     return rate;
   });
+}
+
+function acknowledgeFor(opened: Opened & { readonly cache: RedisCache }): Acknowledge {
+  const owed = new OwedWords({ tell: tellOfLandingIn(opened), clock: systemClock, log: silentLog });
+  return acknowledgeIn({ ...opened, ledger: new JournalLedger(), owed });
 }
 
 function rawUpsert(entry: Entry) {
@@ -125,6 +135,7 @@ async function insistOnEmpty(cache: RedisCache): Promise<void> {
 interface Opened {
   readonly store: MongoStore;
   readonly outbox: MongoOutbox;
+  readonly bucketStates: BucketStatesPort;
 }
 
 async function withBoth<T>(

@@ -99,9 +99,9 @@ export async function openCacheFirstWorld({
   const circuit = new StoreCircuit(clock);
   const cacheCircuit = new CacheCircuit({ cache: ports.cache, clock });
   const stats = new SyncStats();
-  const acknowledge = acknowledgeIn(ports.cache, ledger);
   const onEvent = () => void calls.push("onEvent");
   const owed = new OwedWords({ tell: tellOfLandingIn(ports), clock, log });
+  const acknowledge = acknowledgeIn({ ...ports, ledger, owed });
   const delivery = new CacheFirstDelivery({
     ...ports,
     ledger,

@@ -69,6 +69,11 @@ export const LOSS_SABOTAGES: Readonly<Partial<Record<Mechanism, Sabotage>>> = {
   },
 };
 
+/** A sweep and a projector ask only whom to tell. */
+export const tellingAnyRedis: Sabotage = ({ steeredStates }) => {
+  steeredStates.on("read", async (proceed) => inEpoch(0, await proceed()));
+};
+
 function inEpoch(epoch: number, states: unknown): readonly BucketState[] {
   return (states as readonly BucketState[]).map((state) => ({ ...state, epoch }));
 }

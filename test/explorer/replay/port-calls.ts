@@ -83,8 +83,8 @@ const UNMODELLED: Readonly<Record<PartKind, readonly string[]>> = {
   // What a delete finds, for its answer; and the look that goes with the lease.
   call: ["store.get", "cache.observe", "outbox.unprocessedOf", ...EPOCH],
   read: ["cache.provesRemoval", "outbox.unprocessedOf"],
-  sweep: ["cache.pendingOlderThan"],
-  projector: ["cache.settle"],
+  sweep: ["cache.pendingOlderThan", ...EPOCH],
+  projector: ["cache.settle", ...EPOCH],
   recovery: [
     "buckets.states",
     ...EPOCH,

@@ -74,6 +74,8 @@ export class Stage {
     await this.#finishAll();
     await this.#work("recovery");
     await this.#finishAll();
+    // Events that were given back rest for a while.
+    await this.pass(LIMITS_MS);
     for (const worker of ["projector", "sweep", "recovery"]) await this.#work(worker);
     if (this.#purging.size > 0) {
       await this.pass(STATEMENT_LIFE_MS);

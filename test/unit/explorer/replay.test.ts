@@ -3,11 +3,12 @@ import type { ChangeStamp } from "../../../src/store/store-authority-port.ts";
 import { explore } from "../../explorer/kernel/explore.ts";
 import { MISSED_IN } from "../../explorer/mechanism-table.ts";
 import { MECHANISM_NAMES, type Mechanism, rulesWithout } from "../../explorer/mechanisms.ts";
-import { LOSS_SABOTAGES } from "../../explorer/replay/loss-sabotages.ts";
+import { LOSS_SABOTAGES, tellingAnyRedis } from "../../explorer/replay/loss-sabotages.ts";
 import { PURGE_SABOTAGES } from "../../explorer/replay/purge-sabotages.ts";
 import { type Replayed, replay, type Sabotage } from "../../explorer/replay/replay.ts";
 import { SABOTAGES } from "../../explorer/replay/sabotages.ts";
 import { replayStoreFirst } from "../../explorer/replay/store-first-replay.ts";
+import { byEvent } from "../../explorer/scenarios/calls.ts";
 import { modelOf, type Scenario } from "../../explorer/scenarios/scenario.ts";
 import { scenarioNamed } from "../../explorer/scenarios/scenarios.ts";
 import { type TraceStep, traceSteps } from "../../explorer/trace.ts";
@@ -37,11 +38,52 @@ function replayWithout(removed: Mechanism, sabotage?: Sabotage): Promise<Replaye
     : replay(steps, scenario, sabotage);
 }
 
+/** Another Redis takes over from that of process 0, and recovers. */
+const LEFT_BEHIND = [
+  "environment: fail over",
+  "environment: p1 finds the primary",
+  "recovery: find the state",
+  "recovery: a: raise the epoch",
+  "recovery: b: look at the events",
+  "recovery: c: look at the row",
+  "recovery: d: install",
+  "recovery: e: confirm",
+] as const;
+
 const SABOTAGED = Object.entries({
   ...SABOTAGES,
   ...LOSS_SABOTAGES,
   ...PURGE_SABOTAGES,
 }) as [Mechanism, Sabotage][];
+
+/** As without `current_epoch_told`, where not the call but another worker brings the write to the store. */
+const BROUGHT_LATE = {
+  sweep: [
+    "set a: mint",
+    "set a: upsert times out",
+    "sweep 2: observe",
+    ...LEFT_BEHIND,
+    "sweep 2: upsert",
+    "sweep 2: acknowledge",
+    "environment: p0 finds the primary",
+  ],
+  projector: [
+    "set a: mint",
+    ...LEFT_BEHIND,
+    "set a: append",
+    "projector 2: claim",
+    "projector 2: upsert",
+    "projector 2: acknowledge",
+    "projector 2: mark processed",
+    "environment: p0 finds the primary",
+  ],
+} as const;
+
+function replayBroughtLate(by: "sweep" | "projector", sabotage?: Sabotage): Promise<Replayed> {
+  const { calls, ...scenario } = scenarioNamed("failover");
+  const cast = { ...scenario, calls: by === "projector" ? calls.map(byEvent) : calls };
+  return replay(traceSteps(BROUGHT_LATE[by]), cast, sabotage);
+}
 
 describe("The production code", () => {
   it.each(MECHANISM_NAMES)("holds where a protocol without %s breaks", async (removed) => {
@@ -55,6 +97,14 @@ describe("The production code", () => {
 
     expect(problems).not.toEqual([]);
   });
+
+  it.each(["sweep", "projector"] as const)(
+    "holds, and breaks if any Redis is told, where a %s brings over what a Redis minted that was left behind",
+    async (by) => {
+      expect((await replayBroughtLate(by)).problems).toEqual([]);
+      expect((await replayBroughtLate(by, tellingAnyRedis)).problems).not.toEqual([]);
+    },
+  );
 
   it("breaks when it serves copies although another process has written", async () => {
     const { scenario, steps } = counterexample("change_stamp");

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { bucketOf } from "../../../src/model/bucket.ts";
 import { SWEEP_AGE_MS, entryOf as sweptEntry } from "../../../src/sync/journal-sweep.ts";
 import { deleteOf, setOf } from "../../contract/commands.ts";
 import { entryOf, tombstoneOf } from "../../contract/entries.ts";
@@ -40,6 +41,24 @@ describe("JournalSweep", () => {
       "store.applyNewer",
       "cache.acknowledge",
     ]);
+  });
+
+  it("tells a Redis of what an earlier one minted once it has the store's epoch, though its marker is gone", async () => {
+    const { sweep, signal, leaveBehind, past, recovery, redis, clock, isPending } =
+      await openWorld();
+    await leaveBehind("a");
+    await past.bucketStates.raiseEpoch(bucketOf("a"), "another server");
+
+    await expect(sweep.run(signal)).rejects.toMatchObject({ code: "RECOVERING" });
+
+    expect(await past.store.get("a")).toMatchObject({ value: "value of a" });
+    expect(await isPending("a")).toBeDefined();
+    redis.markers.delete("a");
+    redis.metas.delete("a");
+    await recovery.recoverAll();
+    redis.set("a", "what another Redis has brought back");
+    await clock.advance(1000);
+    expect(redis.value("a")).toBeUndefined();
   });
 
   it("brings a delete over as a delete", async () => {
