@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KV } from "../models/model.ts";
 
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u;
 
@@ -13,6 +14,9 @@ const modelSchema = z
       .max(128)
       .regex(NAME, {
         error: "must be made of letters, digits, _ . and -, and begin with no . or -",
+      })
+      .refine((name) => name !== KV, {
+        error: `must not be ${KV}: results of checks call the keys of cache and store so`,
       })
       .describe("How tools, logs and locks name the model, for example accounts.User."),
     collection: z.string().min(1).max(255).describe("The MongoDB collection with the documents."),

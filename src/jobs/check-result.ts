@@ -5,9 +5,6 @@ export const JOBS = ["health_check", "daily_check", "weekly_reconcile", "sample"
 
 export type JobName = (typeof JOBS)[number];
 
-/** What the keys of cache and store are called where a model could stand. Jobs look at them where no models are declared. */
-export const KV = "kv";
-
 const count = z.number();
 
 const findings = z.object({

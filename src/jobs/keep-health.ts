@@ -1,5 +1,5 @@
+import { KV } from "../models/model.ts";
 import type { CheckedHealth } from "../verify/health-check.ts";
-import { KV } from "./check-result.ts";
 import { type CheckRunner, errorText } from "./check-runner.ts";
 import { kvFindings } from "./kv-target.ts";
 

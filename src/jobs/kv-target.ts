@@ -1,6 +1,7 @@
+import { KV } from "../models/model.ts";
 import type { CacheVerifier, SyncReport } from "../verify/cache-verifier.ts";
 import { type CopyClass, isIssue } from "../verify/classify.ts";
-import { type Findings, KV } from "./check-result.ts";
+import type { Findings } from "./check-result.ts";
 import type { CheckTarget, CheckWanted } from "./check-target.ts";
 
 /** So many beginnings of keys are kept with a result, each no longer than this. */

@@ -1,4 +1,4 @@
-import { KV } from "./check-result.ts";
+import { KV } from "../models/model.ts";
 import type { KeptResult } from "./check-results.ts";
 import type { LookCandidate } from "./choose-look.ts";
 import { type Counters, countedSince } from "./counters.ts";

@@ -1,6 +1,9 @@
 import type { CollectionRef } from "../store/model-documents-port.ts";
 import type { KeyTemplate } from "./key-template.ts";
 
+/** What the keys of cache and store are called where a model could stand, so no model has this name. Jobs look at them where no models are declared. */
+export const KV = "kv";
+
 /**
  * How a cached entry is written: `json`, one object in a Redis string; `string`, the text of one field in a Redis
  * string; `hash`, one field of a Redis hash for each field of the document.

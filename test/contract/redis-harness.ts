@@ -2,7 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
-import { asideKey, leaseKey, metaKey, pendingKey, stateKey } from "../../src/cache/drivers/redis/redis-keys.ts";
+import {
+  asideKey,
+  leaseKey,
+  metaKey,
+  pendingKey,
+  stateKey,
+} from "../../src/cache/drivers/redis/redis-keys.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { bucketOf } from "../../src/model/bucket.ts";

@@ -71,6 +71,11 @@ describe("readModelsFile", () => {
       { models: [USER, { ...USER, name: "b", ttlSec: "5" }] },
       "models[1].ttlSec ",
     ],
+    [
+      "the name of the keys that are no model's",
+      { models: [{ ...USER, name: "kv" }] },
+      "models[0].name ",
+    ],
     ["a key without its id", { models: [{ ...USER, key: "user:{name}" }] }, "models[0].key "],
     [
       "text of two fields",
