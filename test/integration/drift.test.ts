@@ -5,6 +5,7 @@ import type { OpenLockstep } from "../support/lockstep/open-lockstep.ts";
 import { everyDrift, Gardener } from "../support/lockstep/planted-drift.ts";
 import { undo } from "../support/lockstep/undo.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
+import { issuesIn } from "../support/lockstep/verify-modes.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -51,8 +52,11 @@ describeWith(["redis", "mongodb"], "drift between a pinned Redis and MongoDB", (
     const { overallSyncHealth } = await lockstep.call("verify_cache_sync");
     expect(overallSyncHealth).toBe(isIssue(after) ? "ISSUES_DETECTED" : "HEALTHY");
 
+    // An event that another process holds is in the outbox for as long, also once it is overtaken.
     expect(await undo(lockstep, repair)).toEqual(
-      undone === undefined ? undefined : { value: undone, verdict: "ok" },
+      undone === undefined
+        ? undefined
+        : { value: undone, verdict: after === "pending" ? "pending" : "ok" },
     );
     expect(await lockstep.call("kv_get", { key: "another" })).toMatchObject({ value: "untouched" });
   });
@@ -75,9 +79,8 @@ describeWith(["redis", "mongodb"], "drift between an unpinned Redis and MongoDB"
     const report = await lockstep.call("verify_cache_sync");
 
     const issues = planted.filter(({ verdict }) => isIssue(verdict));
-    const named = report.cacheVsShadowSync.mismatches.map((one) => `${one.key}: ${one.class}`);
     const expected = issues.map(({ key, verdict }) => `${key}: ${verdict}`);
-    expect(named.toSorted()).toEqual(expected.toSorted());
+    expect(issuesIn([report])).toEqual(expected.toSorted());
     await Promise.all(
       planted.map(async ({ key, action, value, undone, after = "ok" }) => {
         const repair = await lockstep.call("force_sync_repair", { key });
@@ -87,9 +90,10 @@ describeWith(["redis", "mongodb"], "drift between an unpinned Redis and MongoDB"
       }),
     );
     const afterwards = await lockstep.call("verify_cache_sync");
-    expect(afterwards.cacheVsShadowSync.mismatches).toEqual([
-      { key: "a row whose value was edited, and no copy", class: "corrupt" },
-    ]);
+    const left = planted.filter(({ after = "ok" }) => isIssue(after));
+    expect(issuesIn([afterwards])).toEqual(
+      left.map(({ key, after }) => `${key}: ${after}`).toSorted(),
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import type { App } from "../../../src/app/app.ts";
 import { compose } from "../../../src/app/compose.ts";
+import type { Environment } from "../../../src/app/environment.ts";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { Log } from "../../../src/lib/log.ts";
@@ -16,11 +17,18 @@ export interface OpenLockstep extends Caller {
   readonly log: RecordedLog;
 }
 
-/** Composes and starts it from variables as a user would set them. Errors: those of compose and App.start. */
-export async function openLockstep(variables: Variables): Promise<OpenLockstep> {
+/**
+ * Composes and starts it from variables as a user would set them, around a cache of the test's own where there is one.
+ * Errors: those of compose and App.start.
+ */
+export async function openLockstep(
+  variables: Variables,
+  own: Pick<Environment, "copyCache"> = {},
+): Promise<OpenLockstep> {
   const { config } = parseConfig({ ...QUIET_JOBS, ...variables });
   const log = new RecordedLog();
-  const app = await compose(config, { clock: systemClock, random: systemRandom, logger: log });
+  const environment = { clock: systemClock, random: systemRandom, logger: log, ...own };
+  const app = await compose(config, environment);
   try {
     await app.start();
   } catch (error) {

@@ -3,13 +3,13 @@ import { contentHash } from "../../../src/model/content-hash.ts";
 import { epochOf, formatVersion, seqOf } from "../../../src/model/version.ts";
 import type { CopyClass } from "../../../src/verify/classify.ts";
 import type { RepairAction } from "../../../src/verify/plan-repair.ts";
+import { waitUntil } from "../wait-until.ts";
 import type { OpenLockstep } from "./open-lockstep.ts";
 import type { Backends } from "./use-backends.ts";
 
-/** What another hand does to a key behind Lockstep's back, and what that comes to. */
-export interface PlantedDrift {
+/** What is done to a key, mostly behind Lockstep's back, and what that comes to. */
+export interface Drift {
   readonly what: string;
-  readonly plant: (gardener: Gardener, key: string) => Promise<unknown>;
   readonly verdict: CopyClass;
   /** What a comparison by digests takes it for, where that cannot see it. */
   readonly byDigests?: CopyClass;
@@ -21,6 +21,11 @@ export interface PlantedDrift {
   readonly undone?: string;
   /** The class after the repair; ok where nothing else is said. */
   readonly after?: CopyClass;
+}
+
+/** What is done where a Redis is the cache and MongoDB the store. */
+export interface PlantedDrift extends Drift {
+  readonly plant: (gardener: Gardener, key: string) => Promise<unknown>;
   /** True where the cache must be one that holds unsynced writes and evicts nothing. */
   readonly needsPinned?: boolean;
   /** True where MongoDB is made to refuse for a moment, so that nothing else may be written meanwhile. */
@@ -31,6 +36,7 @@ export interface PlantedDrift {
 export class Gardener {
   readonly backends: Backends;
   readonly #lockstep: OpenLockstep;
+  #eventWriter: OpenLockstep | undefined;
 
   constructor(backends: Backends, lockstep: OpenLockstep) {
     this.backends = backends;
@@ -39,6 +45,10 @@ export class Gardener {
 
   set(key: string, value: string) {
     return this.#lockstep.call("kv_set", { key, value });
+  }
+
+  setWithTtl(key: string, value: string, ttlSec: number) {
+    return this.#lockstep.call("kv_set", { key, value, ttlSec });
   }
 
   delete(key: string) {
@@ -55,6 +65,34 @@ export class Gardener {
     const { fault } = this.backends;
     await fault.set({ commands: ["update"], errorCode: 96 });
     await this.set(key, value);
+    await fault.lift();
+  }
+
+  /**
+   * Opens the server through which {@link setByEvent} writes: before anything else is planted, since a server that starts
+   * brings over what is in the journal.
+   */
+  async openEventWriter(): Promise<void> {
+    this.#eventWriter = await this.backends.open({
+      LOCKSTEP_SYNC_MODE: "event-only",
+      LOCKSTEP_OUTBOX_INTERVAL_MS: "3600000",
+    });
+  }
+
+  /** A write whose event another process has claimed and not applied. */
+  async setByEvent(key: string, value: string): Promise<void> {
+    const { fault, rowsNamespace, database } = this.backends;
+    const event = { "payload.key": key, processed: false };
+    const outbox = database.collection("outbox");
+    if (this.#eventWriter === undefined) await this.openEventWriter();
+    await fault.set({ commands: ["update"], namespace: rowsNamespace, errorCode: 96 });
+    await this.#eventWriter?.call("kv_set", { key, value });
+    // Tried and given back by its own process, which therefore has nothing under way any more.
+    await waitUntil(() => outbox.findOne({ ...event, attempts: { $gt: 0 } }), {
+      what: "the first attempt",
+    });
+    const held = { leaseUntil: new Date("2100-01-01"), owner: "another" };
+    await outbox.updateOne(event, { $set: held });
     await fault.lift();
   }
 
@@ -138,6 +176,20 @@ export const everyDrift: readonly PlantedDrift[] = [
     needsFault: true,
   },
   {
+    what: "SET over a write in the outbox",
+    plant: async (gardener, key) => {
+      await gardener.setByEvent(key, "ours");
+      await gardener.redis.set(key, "theirs");
+    },
+    verdict: "changed_outside",
+    byDigests: "pending",
+    action: "follow_cache",
+    value: "theirs",
+    undone: "ours",
+    after: "pending",
+    needsFault: true,
+  },
+  {
     what: "SET of another value where ours had been evicted",
     plant: async (gardener, key) => {
       await gardener.setAndEvict(key, "ours");
@@ -196,6 +248,18 @@ export const everyDrift: readonly PlantedDrift[] = [
     verdict: "missing",
     action: "project",
     value: "ours",
+  },
+  {
+    what: "a row that was deleted, and the value with it",
+    plant: async (gardener, key) => {
+      await gardener.set(key, "ours");
+      await gardener.backends.rows.deleteOne({ _id: key });
+      await gardener.redis.del(key);
+    },
+    verdict: "lost",
+    action: "none",
+    value: null,
+    after: "lost",
   },
   {
     what: "a row that is newer",
@@ -285,6 +349,25 @@ export const everyDrift: readonly PlantedDrift[] = [
     value: "ours",
     needsPinned: true,
     needsFault: true,
+  },
+  {
+    what: "a write in the outbox",
+    plant: (gardener, key) => gardener.setByEvent(key, "ours"),
+    verdict: "pending",
+    action: "sync_now",
+    value: "ours",
+    needsFault: true,
+  },
+  {
+    what: "a key whose time is over",
+    plant: async (gardener, key) => {
+      await gardener.setWithTtl(key, "ours", 1);
+      await waitUntil(async () => (await gardener.verdictOf(key)) === "expired");
+    },
+    verdict: "expired",
+    action: "none",
+    value: null,
+    after: "expired",
   },
   {
     what: "a deleted key",
