@@ -39,14 +39,31 @@ export function finalWrites(history: readonly Operation[]): ReadonlyMap<string, 
 
 /**
  * What contradicts one shared register per key, each as a sentence: versions that go back in time, reads that miss a
- * write acknowledged before they began or an earlier read saw, and values that nobody wrote.
+ * write acknowledged before they began or an earlier read saw, and values that nobody wrote. Where the cache may evict
+ * the version of a value and not the value, a read without version is judged by its value.
  */
-export function contradictions(history: readonly Operation[]): readonly string[] {
+export function contradictions(
+  history: readonly Operation[],
+  { versionsAreEvicted = false }: { readonly versionsAreEvicted?: boolean } = {},
+): readonly string[] {
   const byKey = groupByKey(history);
-  return [...byKey.values()].flatMap((operations) => [
-    ...disorderedWrites(operations.filter(isWrite)),
-    ...impossibleReads(operations),
-  ]);
+  return [...byKey.values()].flatMap((group) => {
+    const operations = versionsAreEvicted ? withVersions(group) : group;
+    return [...disorderedWrites(operations.filter(isWrite)), ...impossibleReads(operations)];
+  });
+}
+
+/** Gives reads of a value without version the version of the write that it is of; each value is written once. */
+function withVersions(operations: readonly Operation[]): readonly Operation[] {
+  const versionOfValue = new Map(
+    operations.filter(isWrite).map(({ value, version }) => [value, version]),
+  );
+  return operations.map((operation) => {
+    if (!isRead(operation) || operation.seen === undefined) return operation;
+    const { value, version } = operation.seen;
+    const seen = { value, version: version ?? versionOfValue.get(value) ?? null };
+    return { ...operation, seen };
+  });
 }
 
 function disorderedWrites(writes: readonly WriteOperation[]): readonly string[] {
@@ -79,7 +96,8 @@ function impossibleReads(operations: readonly Operation[]): readonly string[] {
       return canBe ? [] : [`${key}: not found, although ${floor} was there`];
     }
     if (unknown.some(({ value, beganMs }) => value === seen.value && beganMs < read.endedMs)) {
-      return (seen.version ?? "") >= floor ? [] : [`${key}: read ${seen.version} after ${floor}`];
+      const isOld = seen.version !== null && seen.version < floor;
+      return isOld ? [`${key}: read ${seen.version} after ${floor}`] : [];
     }
     const written = byVersion.get(seen.version ?? "");
     if (written === undefined || written.value !== seen.value || written.beganMs > read.endedMs) {

@@ -48,6 +48,16 @@ describe("a history of operations", () => {
     expect(contradictions([first, second, operation])).not.toEqual([]);
   });
 
+  it("is judged by values where versions may be evicted", () => {
+    const unversioned = (value: string) => read({ version: null, value }, [7, 8]);
+    const judge = (value: string) =>
+      contradictions([first, second, unversioned(value)], { versionsAreEvicted: true });
+
+    expect(judge("b")).toEqual([]);
+    expect(judge("a")).toHaveLength(1);
+    expect(judge("c")).toHaveLength(1);
+  });
+
   it("is contradicted by a read that goes back behind another read", () => {
     const underWay = write("3", "c", [7, 20]);
     const reads = [
