@@ -53,7 +53,7 @@ export class TtlLister {
     const times = await this.#cache.timesToLive(keys);
     const rows = keys
       .map((key, i) => ({ key, ttlMs: times[i] }))
-      .filter((row): row is { key: string; ttlMs: number | null } => row.ttlMs !== undefined)
+      .filter((row): row is { key: string; ttlMs: number | null } => isAlive(row.ttlMs))
       .map(({ key, ttlMs }) => ({
         key,
         ttlMs,
@@ -95,7 +95,7 @@ export class TtlLister {
       stopIfAborted(signal);
       const page = await this.#page(prefix, cursor);
       const times = await this.#cache.timesToLive(page.keys);
-      total += times.filter((ttlMs) => ttlMs !== undefined).length;
+      total += times.filter(isAlive).length;
       cursor = page.cursor;
     } while (cursor !== undefined);
     return total;
@@ -108,6 +108,11 @@ export class TtlLister {
       ...(cursor === undefined ? {} : { cursor }),
     });
   }
+}
+
+/** What has expired may stand in a cache for a while, where no reader is told of it. */
+function isAlive(ttlMs: number | null | undefined): boolean {
+  return ttlMs === null || (ttlMs !== undefined && ttlMs > 0);
 }
 
 function stopIfAborted(signal: AbortSignal): void {

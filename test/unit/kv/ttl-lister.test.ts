@@ -105,6 +105,19 @@ describe("TtlLister", () => {
     expect(total).toBe(1);
   });
 
+  it("leaves out a value that has expired and still stands there, in the count too", async () => {
+    const { list, past, clock } = await openWorld();
+    await past.cache.write(setOf({ key: "expired", ttlMs: 1000 }));
+    await past.cache.write(setOf({ key: "lives", ttlMs: 1001 }));
+    await clock.advance(1000);
+
+    const whole = await list({});
+    const first = await list({ limit: 1 });
+
+    expect(whole.keys).toEqual([{ key: "lives", ttlMs: 1, expiring: true }]);
+    expect([whole.total, first.total]).toEqual([1, 1]);
+  });
+
   it("names a key once that one scan shows twice", async () => {
     const { list, redis, steered } = await openWorld();
     redis.set("a", "value");
