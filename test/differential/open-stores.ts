@@ -29,9 +29,7 @@ export async function openMongoSubject(
   uri: string,
   emptier: mongoose.mongo.Db,
 ): Promise<OpenedStore> {
-  for (const collection of await emptier.collections()) {
-    await collection.deleteMany({ storeId: { $exists: false } });
-  }
+  await emptyDatabase(emptier);
   const opened = openMongo({ uri, clock: systemClock, random: systemRandom, log: silentLog });
   return {
     ...opened,
@@ -40,4 +38,11 @@ export async function openMongoSubject(
     elapse: (ms) => delay(ms),
     close: () => opened.store.close(),
   };
+}
+
+/** As a new store would be, but for its name, its collections and their indexes. */
+export async function emptyDatabase(database: mongoose.mongo.Db): Promise<void> {
+  for (const collection of await database.collections()) {
+    await collection.deleteMany({ storeId: { $exists: false } });
+  }
 }
