@@ -132,8 +132,10 @@ export class CacheFirstDecision {
     // It came after the cache had said that it does not know: the cache can judge it now.
     if (first !== undefined && cached !== undefined) return "moved";
     if (first === "other") throw refused(command, { outcome: "reused" });
-    if (first !== undefined && stored !== undefined)
+    if (first !== undefined && stored !== undefined) {
+      if ((await this.#dropOlder(seen, stored)) === "moved") return "moved";
       return { outcome: "stored", version: first.version, durable: stored.from };
+    }
 
     const { condition, ...unconditional } = command;
     if (condition !== undefined) {
@@ -143,6 +145,24 @@ export class CacheFirstDecision {
     const guard = { seen, token, idempotency: records };
     const written = await cache.write(unconditional, guard);
     return written.outcome === "written" ? written : "moved";
+  }
+
+  /**
+   * The first write may have landed after Redis had lost it, and the cache have heard nothing yet. Whoever is told of it
+   * now must not read an older copy afterwards.
+   */
+  async #dropOlder(
+    seen: CacheObservation,
+    { entry: { key, version }, from }: NewestStored,
+  ): Promise<"done" | "moved"> {
+    const { cache } = this.#parts;
+    if (seen.value === undefined && seen.meta === undefined) return "done";
+    if (seen.meta !== undefined && seen.meta.version >= version) return "done";
+    if (cache.policy?.pinned === false) await cache.settle(key, version);
+    else if (from === "shadow") await cache.acknowledge([{ key, version }]);
+    else if (seen.meta !== undefined && (await cache.drop(seen, "copy_and_marker")) === "moved")
+      return "moved";
+    return "done";
   }
 
   /** What a reader would be told of the key. */

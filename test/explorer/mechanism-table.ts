@@ -41,5 +41,6 @@ export const MISSED_IN: Readonly<
   purge_record: { scenario: "recovery after a purge", what: "a read shows version" },
   record_after_row: { scenario: "recovery after a purge", what: "a read shows version" },
   statement_life: { scenario: "pinned, purge and a new write", what: "the shadow went back" },
+  answer_drops: { scenario: "recovery, idempotency", what: "a read shows version" },
   key_memory: { scenario: "pinned, idempotency", what: "carried out twice" },
 };

@@ -38,6 +38,7 @@ export const MECHANISMS = {
   purge_record: "nobody records the highest version purged",
   record_after_row: "recovery asks for the highest version purged before it looks at the rows",
   statement_life: "a statement may land however old it is",
+  answer_drops: "an answer that was given before is given again beside an older copy",
   key_memory: "a write forgets the idempotency keys that it cannot see",
 } as const satisfies Record<string, string>;
 

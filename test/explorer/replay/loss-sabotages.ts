@@ -57,6 +57,15 @@ export const LOSS_SABOTAGES: Readonly<Partial<Record<Mechanism, Sabotage>>> = {
       return outcomes;
     });
   },
+  // Who tells the cache of a write that another process has brought to the store has just heard of it.
+  answer_drops: ({ steered }) => {
+    let isOwn = false;
+    steered.store.on("applyNewer", (proceed) => {
+      isOwn = true;
+      return proceed();
+    });
+    steered.cache.on("acknowledge", (proceed) => (isOwn ? proceed() : Promise.resolve(["newer"])));
+  },
   compare_and_set_install: ({ steeredBuckets, past }) => {
     steeredBuckets.on("install", async (_, args) => {
       const [{ bucket }, epoch] = args as [CacheBucket, number];

@@ -13,7 +13,7 @@ export const TELL = ["cache.acknowledge", "cache.settle"];
 const PORT_CALLS: Readonly<Record<string, readonly string[]>> = {
   mint: MINT,
   "judge, mint": MINT,
-  "judge, mint as seen": MINT,
+  "judge, mint as seen": [...MINT, ...TELL],
   follow_cache: MINT,
   follow_store: MINT,
   remove: MINT,

@@ -1,6 +1,7 @@
 import { complain, floorOf, judge, tell } from "../past.ts";
 import {
   answers,
+  dropOlder,
   isAsSeen,
   observe,
   type Seen,
@@ -9,7 +10,15 @@ import {
   write,
 } from "../servers/redis.ts";
 import { newestEvent } from "../servers/store.ts";
-import { type Entry, isDead, newestOf, type Redis, serverOf, type World } from "../world.ts";
+import {
+  type Entry,
+  epochOf,
+  isDead,
+  newestOf,
+  type Redis,
+  serverOf,
+  type World,
+} from "../world.ts";
 import type { Turn } from "./role.ts";
 
 /**
@@ -115,7 +124,10 @@ function decide<L extends { readonly at: string }>(
   newest: Entry | null,
 ): Opened {
   const earlier = call.key === undefined ? null : firstAnswer(draft, call.key, newest);
-  if (earlier !== null) return again(turn, draft, redis, earlier);
+  if (earlier !== null) {
+    if (newest !== null && turn.setting.rules.answer_drops) dropOlder(redis, newest);
+    return again(turn, draft, redis, earlier);
+  }
   if (call.ifAbsent === true) {
     if (newest !== null && !isDead(newest, draft.now)) return { how: "ended" };
     checkAbsent(turn, draft);
@@ -172,13 +184,14 @@ function checkAbsent<L extends { readonly at: string }>({ setting }: Turn<L>, dr
   if (isWrong) complain(draft, "G4", "a write that wanted an absent key was let through");
 }
 
-/** Unpinned, a call that failed may be decided again; pinned, none may. */
+/** Unpinned, a call that failed may be decided again; pinned, none may, except one that was lost with its Redis. */
 function checkOnce(isUnpinned: boolean, draft: World, key: string | undefined): void {
   const { past } = draft;
   if (key === undefined) return;
-  const isTwice = past.minted.some(
-    ({ version, keys }) =>
-      keys?.at(-1) === `${key}=${version}` && (!isUnpinned || past.toldKeyed.includes(version)),
-  );
+  const isTwice = past.minted.some(({ version, keys }) => {
+    if (keys?.at(-1) !== `${key}=${version}`) return false;
+    if (epochOf(version) <= past.doubtful) return version <= past.durable;
+    return !isUnpinned || past.toldKeyed.includes(version);
+  });
   if (isTwice) complain(draft, "G4", `the call with key ${key} was carried out twice`);
 }

@@ -50,6 +50,19 @@ export const RECOVERY: readonly Scenario[] = [
     larger: { calls: [setA, deletion], readers: 1 },
   },
   {
+    name: "recovery, idempotency",
+    mode: "pinned",
+    start: "warm",
+    calls: [
+      { ...setA, key: "k" },
+      { ...setA, name: "set a once more", key: "k" },
+    ],
+    sweeps: 1,
+    recoveries: 1,
+    mishaps: { rollback: 1 },
+    larger: { mishaps: { timeout: 1, crash: 1, evict: 1, save: 1, rollback: 1 } },
+  },
+  {
     name: "recovery by two",
     mode: "pinned",
     start: "emptied",

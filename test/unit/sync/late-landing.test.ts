@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { CacheObservation } from "../../../src/cache/cache-port.ts";
-import { setOf } from "../../contract/commands.ts";
+import { setOf, withId } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { runThrough } from "../../support/run-through.ts";
 
@@ -57,6 +57,33 @@ describe("a write that lands after Redis has lost it and recovered", () => {
 
       const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
       expect(cached).toMatchObject({ value: undefined, meta: undefined });
+    },
+  );
+});
+
+describe("a write that has landed after a recovery, and whose process is gone", () => {
+  it.each(["volatile-lru", "allkeys-lru"])(
+    "is not told to a retry while an older copy is read, under %s",
+    async (maxmemoryPolicy) => {
+      const first = await openCacheFirstWorld({ maxmemoryPolicy });
+      const { clock, redis, recovery, steered, writes } = first;
+      await runThrough(clock, writes.write(setOf({ value: "older" }), "direct"));
+      const saved = redis.snapshot();
+      steered.store.on("applyNewer", async (proceed) => {
+        redis.restart(saved);
+        await recovery.recoverAll();
+        await proceed();
+        return new Promise(() => undefined);
+      });
+      const command = withId("once", setOf({ value: "newer" }));
+      void writes.write(command, "direct");
+      await clock.advance(0);
+      const second = await openCacheFirstWorld({ maxmemoryPolicy, on: first });
+
+      const retried = await runThrough(second.clock, second.writes.write(command, "direct"));
+
+      expect(retried).toMatchObject({ durable: "shadow" });
+      expect(await second.reads.read("user:1")).toMatchObject({ value: "newer" });
     },
   );
 });
