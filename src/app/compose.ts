@@ -157,6 +157,7 @@ async function composeAround(
   });
   const cacheVerifier = new CacheVerifier({
     cache,
+    outbox,
     store,
     looker,
     backlog,

@@ -4,11 +4,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Backlog } from "../sync/backlog.ts";
 import { type CopyClass, isIssue } from "./classify.ts";
 import { drawSample } from "./draw-sample.ts";
-import { passOver } from "./full-pass.ts";
+import { type PassPage, passOver } from "./full-pass.ts";
 import {
   type Compared,
   type Found,
@@ -78,6 +79,7 @@ export interface SyncReport {
 
 export interface CacheVerifierParts {
   readonly cache: CachePort;
+  readonly outbox: OutboxPort;
   readonly store: StorePort;
   readonly looker: Looker;
   readonly backlog: Backlog;
@@ -228,7 +230,7 @@ export class CacheVerifier {
   }
 }
 
-type Side = PassPlace["side"];
+type Side = PassPage["side"];
 
 interface SuspectsParts {
   readonly looker: Looker;

@@ -1,8 +1,10 @@
 import type { CachePage, CachePort } from "../cache/cache-port.ts";
 import { BatchSizer } from "../lib/batch-sizer.ts";
+import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Compared, Looker, Sweep } from "./looker.ts";
-import type { PassPlace, ScanPlace } from "./pass-cursor.ts";
+import type { EventPlace, PassPlace, ScanPlace } from "./pass-cursor.ts";
+import { passOverEvents } from "./pass-over-events.ts";
 
 /** Many small keys go together, as each page costs a few round trips. */
 const PAGE_SIZE = 1000;
@@ -15,6 +17,7 @@ const PAGE_BYTES_MAX = 8_000_000;
 
 export interface PassParts {
   readonly cache: CachePort;
+  readonly outbox: OutboxPort;
   readonly store: StorePort;
   readonly looker: Looker;
 }
@@ -29,7 +32,8 @@ export interface PassRequest {
 
 /** A part of a pass. */
 export interface PassPage {
-  readonly side: PassPlace["side"];
+  /** Which side has these keys; events are the store's. */
+  readonly side: "store" | "cache";
   readonly sweep: Sweep;
   /** Where the rest begins; undefined at the end. */
   readonly next: PassPlace | undefined;
@@ -38,7 +42,7 @@ export interface PassPage {
 }
 
 /**
- * Every key: first all that the store has, page by page in key order, then what only the cache has. Holds three pages, the
+ * Every key: first all that the store has, page by page in key order, then what only the cache has, at last what only the outbox has. Holds three pages, the
  * two that are looked at and the one that is being read, so its need does not grow with the number of keys.
  */
 export async function* passOver(parts: PassParts, request: PassRequest): AsyncGenerator<PassPage> {
@@ -49,11 +53,18 @@ export async function* passOver(parts: PassParts, request: PassRequest): AsyncGe
   const { from } = request;
   if (from.side === "store") {
     yield* passOverStore(parts, request, { pace, after: from.after });
-    if (pace.left > 0) yield* passOverCache(parts, request, { pace, from: null });
-  } else {
-    yield* passOverCache(parts, request, { pace, from: from.scan });
+    if (pace.left <= 0) return;
   }
+  if (from.side !== "events") {
+    const scan = from.side === "cache" ? from.scan : null;
+    const isOver = yield* passOverCache(parts, request, { pace, from: scan });
+    if (!isOver) return;
+  }
+  const events = from.side === "events" ? from.events : FIRST_EVENTS;
+  yield* passOverOutbox(parts, request, { pace, from: events });
 }
+
+const FIRST_EVENTS: EventPlace = { bucket: 0, after: null };
 
 /** How much the next page may hold, and how much all pages of this call together. */
 interface Pace {
@@ -118,11 +129,12 @@ function lastKeyOf(rows: readonly { readonly key: string }[], limit: number): st
   return rows.length < limit ? undefined : rows.at(-1)?.key;
 }
 
+/** Answers whether the cache's end was reached. */
 async function* passOverCache(
   { cache, store, looker }: PassParts,
   { prefix, compared }: PassRequest,
   { pace, from }: { readonly pace: Pace; readonly from: ScanPlace | null },
-): AsyncGenerator<PassPage> {
+): AsyncGenerator<PassPage, boolean> {
   // Whole pages, however little is left: where most keys are not ours, small ones would be without number.
   const read = (cursor: string | undefined) =>
     cache.scan({ prefix, limit: PAGE_SIZE, ...(cursor === undefined ? {} : { cursor }) });
@@ -142,10 +154,34 @@ async function* passOverCache(
     pace.left -= PAGE_SIZE;
     reading = cursor === undefined || pace.left <= 0 ? undefined : readAhead(read(cursor));
     const sweep = await sweepUnstored({ store, looker }, { keys, compared, sizer: pace.sizer });
-    const next: PassPlace | undefined =
-      cursor === undefined ? undefined : { side: "cache", scan: { id, cursor } };
+    const next: PassPlace =
+      cursor === undefined
+        ? { side: "events", events: FIRST_EVENTS }
+        : { side: "cache", scan: { id, cursor } };
     yield { side: "cache", sweep, next, again };
     again = false;
+    if (cursor === undefined) return true;
+  }
+  return false;
+}
+
+/** Comes even where nothing is left of the limit: an empty outbox ends the pass. */
+async function* passOverOutbox(
+  parts: PassParts,
+  { prefix, compared }: PassRequest,
+  { pace, from }: { readonly pace: Pace; readonly from: EventPlace },
+): AsyncGenerator<PassPage> {
+  const room = () => Math.min(pace.sizer.items, Math.max(0, pace.left));
+  for await (const page of passOverEvents(parts, { prefix, compared, from, room })) {
+    const { events, bytes, sweep, next } = page;
+    pace.left -= events;
+    if (events > 0) pace.sizer.saw(events, bytes);
+    yield {
+      side: "store",
+      sweep,
+      next: next && { side: "events", events: next },
+      again: false,
+    };
   }
 }
 

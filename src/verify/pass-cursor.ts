@@ -2,16 +2,23 @@ import { contentHash } from "../model/content-hash.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Compared } from "./looker.ts";
 
-/** Where a full pass goes on: after a key of the store, or at a place of the cache's scan. */
+/** Where a full pass goes on: after a key of the store, at a place of the cache's scan, or among the events. */
 export type PassPlace =
   | { readonly side: "store"; readonly after: string | null }
   /** `scan` null: from the start of the cache. */
-  | { readonly side: "cache"; readonly scan: ScanPlace | null };
+  | { readonly side: "cache"; readonly scan: ScanPlace | null }
+  | { readonly side: "events"; readonly events: EventPlace };
 
 /** A cursor of the cache, and the life of the cache in which it means something. */
 export interface ScanPlace {
   readonly id: string;
   readonly cursor: string;
+}
+
+/** After which of a bucket's unprocessed events, by the outbox' own cursor; null = from the first. */
+export interface EventPlace {
+  readonly bucket: number;
+  readonly after: string | null;
 }
 
 export interface PassTotals {
@@ -26,21 +33,19 @@ export interface PassState {
   readonly prefix: string;
   readonly compared: Compared;
   readonly place: PassPlace;
-  /** What was found so far: among the rows of the store, and among what only the cache has. */
+  /** What was found so far: in the store, rows and events, and among what only the cache has. */
   readonly inStore: PassTotals;
   readonly inCache: PassTotals;
 }
 
-const FORM = "pass1";
+const FORM = "pass2";
 const CHECK_DIGITS = 8;
 
 /** An opaque text, with a checksum: whoever hands it on may lose or change a letter of it. */
 export function encodePass(state: PassState): string {
   const { storeId, prefix, compared, place, inStore, inCache } = state;
-  const where =
-    place.side === "store" ? ["s", place.after] : ["c", place.scan?.id, place.scan?.cursor];
   const totals = [inStore.keys, inStore.issues, inCache.keys, inCache.issues];
-  const text = JSON.stringify([FORM, storeId, prefix, compared, where, totals]);
+  const text = JSON.stringify([FORM, storeId, prefix, compared, whereOf(place), totals]);
   return Buffer.from(checkOf(text) + text).toString("base64url");
 }
 
@@ -60,7 +65,7 @@ export function decodePass(cursor: string): PassState {
     string,
     string,
     Compared,
-    ["s", string | null] | ["c", string | null, string | null],
+    Where,
     [number, number, number, number],
   ];
   return {
@@ -73,10 +78,31 @@ export function decodePass(cursor: string): PassState {
   };
 }
 
-function placeOf(where: ["s", string | null] | ["c", string | null, string | null]): PassPlace {
-  if (where[0] === "s") return { side: "store", after: where[1] };
-  const [, id, cursor] = where;
-  return { side: "cache", scan: id === null || cursor === null ? null : { id, cursor } };
+type Where =
+  | readonly ["s", after: string | null]
+  | readonly ["c", scan: ScanPlace | null]
+  | readonly ["e", events: EventPlace];
+
+function whereOf(place: PassPlace): Where {
+  switch (place.side) {
+    case "store":
+      return ["s", place.after];
+    case "cache":
+      return ["c", place.scan];
+    case "events":
+      return ["e", place.events];
+  }
+}
+
+function placeOf(where: Where): PassPlace {
+  switch (where[0]) {
+    case "s":
+      return { side: "store", after: where[1] };
+    case "c":
+      return { side: "cache", scan: where[1] };
+    case "e":
+      return { side: "events", events: where[1] };
+  }
 }
 
 function checkOf(text: string): string {

@@ -261,7 +261,14 @@ describe("a comparison of digests", () => {
     const report = await verifierIn(world).verify({ compared: "digests" });
 
     expect(report).toMatchObject({ keysChecked: 320, healthy: true });
-    const reads = ["cache.observe", "store.scan", "store.get", "store.getMany"];
+    const reads = [
+      "cache.observe",
+      "cache.contents",
+      "store.scan",
+      "store.scanContents",
+      "store.get",
+      "store.getMany",
+    ];
     expect(world.calls.filter((call) => reads.includes(call))).toEqual([]);
   });
 

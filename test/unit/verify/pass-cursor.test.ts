@@ -15,6 +15,7 @@ describe("the cursor of a pass", () => {
     ["in the store", STATE],
     ["at the start of the store", { ...STATE, place: { side: "store", after: null } }],
     ["at the start of the cache", { ...STATE, place: { side: "cache", scan: null } }],
+    ["in the outbox", { ...STATE, place: { side: "events", events: { bucket: 3, after: "17" } } }],
     [
       "in the cache, by digests",
       {
