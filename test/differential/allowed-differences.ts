@@ -118,9 +118,9 @@ const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
       "How a write reaches the shadow and when a copy is filled is what the modes differ in; that it was made, repaired or undone, by whom and in which order, is not.",
     fields: ["events"],
     tools: ["explain_key"],
-    say: (events) =>
+    say: (events, { setting }) =>
       (events as readonly Readonly<Record<string, unknown>>[])
-        .filter(({ what }) => ["written", "repaired", "undone"].includes(String(what)))
+        .filter(({ what }) => told(setting).includes(String(what)))
         .map(({ what, how, version, sessionId, interactionId }) => ({
           what,
           how,
@@ -158,6 +158,11 @@ const ALLOWED_DIFFERENCES: readonly AllowedDifference[] = [
       args["mode"] === "sample" && args["sampleSize"] === 3 ? undefined : value,
   },
 ];
+
+/** A process hears within a second of what another one has repaired. */
+function told({ instances }: ToolSetting): readonly string[] {
+  return instances === 1 ? ["written", "repaired", "undone"] : ["written"];
+}
 
 function inUnits(ttlSec: number): string {
   return `${Math.ceil(ttlSec / TTL_UNIT_SEC)} x 10 min`;
