@@ -21,6 +21,12 @@ const PAGE = 500;
 /** After so many rounds in which the epoch was raised for another Redis, a person is told. */
 const CONTESTED_ROUNDS = 3;
 
+/**
+ * How long before the last version that a cache knows a write may have been minted that it has not heard of, in
+ * microseconds: an hour. A statement lives for ten minutes; the rest is for telling the cache, and for clocks that disagree.
+ */
+const LANDED_LATE_US = 3_600_000_000;
+
 /** Below every version. */
 const NOTHING: Version = formatVersion(0, 0);
 
@@ -46,8 +52,8 @@ export interface RecoveryParts {
  * 1. The store's epoch is raised, so that whatever is minted afterwards is newer than everything before.
  * 2. All events of the bucket are applied, so that the shadow is the newest that the store knows.
  * 3. Cached copies that are older than their rows, or than events that the store refuses, are dropped. Only rows above the last version that the cache still
- *    knows can be newer than its copies. If newer rows than that were purged, a copy without a row may be one that was
- *    deleted since, and is set aside.
+ *    knows can be newer than its copies, and rows of earlier epochs that landed late. If newer rows than that were purged,
+ *    a copy without a row may be one that was deleted since, and is set aside.
  * 4. The server's incarnation and the epoch are installed, if the state is still the one that was found.
  * 5. If the store's epoch has been raised once more meanwhile, all again from 2: with that one where it was raised for this
  *    Redis, else with one of its own. Two Redis servers on one store (a failover that some processes have not noticed)
@@ -266,14 +272,25 @@ export class Recovery {
   }
 
   async #dropOlder(found: CacheBucket): Promise<"done" | "moved"> {
+    for (const range of unknownTo(found)) {
+      if ((await this.#dropOlderThanRange(found, range)) === "moved") return "moved";
+    }
+    return "done";
+  }
+
+  async #dropOlderThanRange(
+    found: CacheBucket,
+    { above, below }: VersionRange,
+  ): Promise<"done" | "moved"> {
     const { bucketStates } = this.#parts;
-    const { bucket, lastVersion: above = NOTHING } = found;
+    const { bucket } = found;
     let after: RowVersion | undefined;
     for (;;) {
       const page = { bucket, above, limit: PAGE, ...(after === undefined ? {} : { after }) };
       const rows = await bucketStates.rowsAbove(page);
-      if ((await this.#dropOlderThan(found, rows)) === "moved") return "moved";
-      if (rows.length < PAGE) return "done";
+      const within = below === undefined ? rows : rows.filter(({ version }) => version < below);
+      if ((await this.#dropOlderThan(found, within)) === "moved") return "moved";
+      if (within.length < PAGE) return "done";
       after = rows.at(-1);
     }
   }
@@ -373,6 +390,26 @@ export class Recovery {
 interface Recovered {
   readonly bucket: number;
   readonly isNew: boolean;
+}
+
+interface VersionRange {
+  readonly above: Version;
+  readonly below: Version | undefined;
+}
+
+/**
+ * The versions of rows that the copies of this state may lack: what was minted after the last one that it knows; and of
+ * earlier epochs, which Redis has lost, what may have landed after their end, and been told to Redis after this state
+ * was saved.
+ */
+function unknownTo({ epoch = 0, lastVersion }: CacheBucket): readonly VersionRange[] {
+  if (lastVersion === undefined) return [{ above: NOTHING, below: undefined }];
+  const sinceSeq = Math.max(0, seqOf(lastVersion) - LANDED_LATE_US);
+  const ranges: VersionRange[] = [];
+  for (let earlier = FIRST_EPOCH; earlier < epoch; earlier += 1) {
+    ranges.push({ above: formatVersion(earlier, sinceSeq), below: formatVersion(earlier + 1, 0) });
+  }
+  return [...ranges, { above: lastVersion, below: undefined }];
 }
 
 /** The safest of the places where a write is found, in its version or a newer one. */

@@ -19,6 +19,7 @@ export const MISSED_IN: Readonly<
   new_epoch: { scenario: "recovery by two", what: "was given although" },
   recovery_events: { scenario: "recovery, events", what: "a read shows version" },
   recovery_drop: { scenario: "recovery, events", what: "a read shows version" },
+  recovery_looks_back: { scenario: "recovery, twice", what: "the cache stays at" },
   late_landing_drops: { scenario: "recovery, late landing", what: "the cache keeps a value" },
   compare_and_set_install: { scenario: "recovery by two, two writes", what: "was given although" },
   confirmed_epoch: { scenario: "recovery by two", what: "recovery has ended below" },

@@ -1,6 +1,8 @@
 import type { CacheBucket } from "../../../src/cache/cache-buckets-port.ts";
+import { bucketOf } from "../../../src/model/bucket.ts";
 import type { Entry } from "../../../src/model/entry.ts";
-import type { BucketState } from "../../../src/store/bucket-states-port.ts";
+import { epochOf } from "../../../src/model/version.ts";
+import type { BucketState, RowsAbovePage } from "../../../src/store/bucket-states-port.ts";
 import type { Mechanism } from "../mechanisms.ts";
 import { KEY } from "./parts.ts";
 import type { Sabotage } from "./replay.ts";
@@ -48,6 +50,13 @@ export const LOSS_SABOTAGES: Readonly<Partial<Record<Mechanism, Sabotage>>> = {
   },
   recovery_drop: ({ steeredBuckets }) => {
     steeredBuckets.on("dropOlder", async () => []);
+  },
+  recovery_looks_back: ({ recoveryStates, redis }) => {
+    recoveryStates.on("rowsAbove", async (proceed, [page]) => {
+      const { above } = page as RowsAbovePage;
+      const epoch = redis.states.get(bucketOf(KEY))?.epoch ?? 0;
+      return above !== "" && epochOf(above) < epoch ? [] : proceed();
+    });
   },
   late_landing_drops: ({ steered, redis }) => {
     steered.cache.on("acknowledge", async (proceed) => {

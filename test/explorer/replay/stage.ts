@@ -206,7 +206,7 @@ export class Stage {
       await actor.world.clock.advance(LIMITS_MS);
       return true;
     }
-    const others = unmodelledOf(kind);
+    const others = unmodelledOf(kind, does);
     const delay = delayOf(does);
     if (delay !== undefined) return actor.delay(delay.methods, others, delay.ms);
     const methods = portCallsOf(kind, does);

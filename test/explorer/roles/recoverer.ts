@@ -1,6 +1,14 @@
 import { answers, dropCopy, dropOlder, install } from "../servers/redis.ts";
 import { newestEvent, upsert } from "../servers/store.ts";
-import { type Entry, type Redis, serverOf, type Version, versionNo, type World } from "../world.ts";
+import {
+  type Entry,
+  epochOf,
+  type Redis,
+  serverOf,
+  type Version,
+  versionNo,
+  type World,
+} from "../world.ts";
 import type { Role, Turn } from "./role.ts";
 
 /**
@@ -156,7 +164,13 @@ function dropOld(
   const { state, run, epoch, row, purged } = me;
   const redis = serverOf(draft, process);
   const known = state === null ? 0 : versionNo(state.epoch, state.seq);
-  if (row !== null && row.version > known && setting.rules.recovery_drop) dropOlder(redis, row);
+  const mayHaveLandedLate =
+    row !== null &&
+    state !== null &&
+    epochOf(row.version) < state.epoch &&
+    setting.rules.recovery_looks_back;
+  const isUnknown = row !== null && (row.version > known || mayHaveLandedLate);
+  if (isUnknown && setting.rules.recovery_drop) dropOlder(redis, row);
   if (row === null && purged > known && setting.rules.purge_record) {
     dropCopy(redis);
     redis.marker = null;

@@ -50,6 +50,21 @@ export const RECOVERY: readonly Scenario[] = [
     larger: { calls: [setA, deletion], readers: 1 },
   },
   {
+    name: "recovery, twice",
+    mode: "pinned",
+    start: "warm",
+    calls: [setA],
+    sweeps: 1,
+    recoveries: 1,
+    mishaps: { save: 1, rollback: 2 },
+    larger: {
+      calls: [
+        { ...setA, key: "k" },
+        { ...setA, name: "set a once more", key: "k" },
+      ],
+    },
+  },
+  {
     name: "recovery, idempotency",
     mode: "pinned",
     start: "warm",

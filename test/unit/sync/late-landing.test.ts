@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { CacheObservation } from "../../../src/cache/cache-port.ts";
 import { setOf, withId } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import type { FakeSnapshot } from "../../support/fake-redis.ts";
 import { runThrough } from "../../support/run-through.ts";
 
 describe("a write that lands after Redis has lost it and recovered", () => {
@@ -41,6 +42,20 @@ describe("a write that lands after Redis has lost it and recovered", () => {
 
     const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
 
+    expect(cached).toMatchObject({ value: undefined, meta: undefined });
+  });
+
+  it("is not undone by a second loss that brings the older copy back", async () => {
+    let saved: FakeSnapshot | undefined;
+    const { clock, past, recovery, redis } = await landLate((world) => {
+      saved = world.redis.snapshot();
+    });
+    await clock.advance(1000);
+    redis.restart(saved);
+
+    await recovery.recoverAll();
+
+    const [cached] = (await past.cache.observe(["user:1"])) as [CacheObservation];
     expect(cached).toMatchObject({ value: undefined, meta: undefined });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { epochOf, FIRST_EPOCH, formatVersion, seqOf } from "../../../src/model/version.ts";
+import type { RowsAbovePage } from "../../../src/store/bucket-states-port.ts";
 import { tombstoneOf } from "../../contract/entries.ts";
 import { storeDown } from "../../support/builders.ts";
 import { mergesOf } from "../../support/interleavings.ts";
@@ -54,6 +55,29 @@ describe("Recovery", () => {
       "buckets.install",
     ]);
     await world.expectRecovered();
+  });
+
+  it("looks at rows of earlier epochs an hour back, and at no others that its copies must know", async () => {
+    const world = await openRecoveryWorld();
+    const process = await world.openProcess();
+    await process.inStep();
+    world.restart();
+    await process.recovery.recoverAll();
+    await world.clock.advance(60_000);
+    await process.inStep("{user:1}later");
+    world.restart();
+    const looked: string[] = [];
+    process.steered.bucketStates.on("rowsAbove", (proceed, [page]) => {
+      const { above, limit } = page as RowsAbovePage;
+      if (limit > 1) looked.push(above);
+      return proceed();
+    });
+
+    await process.recovery.recoverAll();
+
+    const seq = world.redis.states.get(BUCKET)?.seq ?? 0;
+    expect(looked).toEqual([formatVersion(1, seq - 3_600_000_000), formatVersion(2, seq)]);
+    expect(process.calls.filter((call) => call === "buckets.dropOlder")).toHaveLength(1);
   });
 
   it("looks at the store's epoch once more after it has installed its own", async () => {
