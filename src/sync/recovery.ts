@@ -27,6 +27,12 @@ const CONTESTED_ROUNDS = 3;
  */
 const LANDED_LATE_US = 3_600_000_000;
 
+/**
+ * So many earlier epochs are looked through for such writes: each costs a question, and an epoch ends with a loss of
+ * state. More losses than that in one hour belong to a Redis that cannot be relied on anyway.
+ */
+const EPOCHS_BACK_MAX = 50;
+
 /** Below every version. */
 const NOTHING: Version = formatVersion(0, 0);
 
@@ -406,7 +412,8 @@ function unknownTo({ epoch = 0, lastVersion }: CacheBucket): readonly VersionRan
   if (lastVersion === undefined) return [{ above: NOTHING, below: undefined }];
   const sinceSeq = Math.max(0, seqOf(lastVersion) - LANDED_LATE_US);
   const ranges: VersionRange[] = [];
-  for (let earlier = FIRST_EPOCH; earlier < epoch; earlier += 1) {
+  const first = Math.max(FIRST_EPOCH, epoch - EPOCHS_BACK_MAX);
+  for (let earlier = first; earlier < epoch; earlier += 1) {
     ranges.push({ above: formatVersion(earlier, sinceSeq), below: formatVersion(earlier + 1, 0) });
   }
   return [...ranges, { above: lastVersion, below: undefined }];

@@ -92,7 +92,7 @@ export const RECOVERY: readonly Scenario[] = [
     calls: [setA, setB],
     recoveries: 2,
     isLarge: true,
-    larger: { mishaps: { timeout: 1 } },
+    larger: { sweeps: 1, mishaps: { timeout: 1 } },
   },
   {
     name: "recovery from a flush",
@@ -103,7 +103,7 @@ export const RECOVERY: readonly Scenario[] = [
     readers: 1,
     recoveries: 1,
     mishaps: { flush: 1 },
-    larger: { calls: [setA, setB], recoveries: 2, mishaps: { timeout: 1, flush: 1 } },
+    larger: { calls: [setA, setB], mishaps: { timeout: 1, flush: 1 } },
   },
   {
     name: "failover",
