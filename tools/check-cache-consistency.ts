@@ -33,6 +33,11 @@ export const checkCacheConsistency = defineTool({
             "Documents without an entry, of those looked at: no fault where the application caches what it is asked for.",
           ),
         orphaned: z.number().describe("Entries whose document does not exist."),
+        orphanedAtMost: z
+          .boolean()
+          .describe(
+            "true: there are more than 100,000 of them, and Redis may have named some of those twice.",
+          ),
         inMotion: z
           .number()
           .describe("Entries that changed from look to look; in none of the other counts."),

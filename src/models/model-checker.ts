@@ -10,6 +10,7 @@ import type { Model } from "./model.ts";
 import { type ModelBackends, requireBackends } from "./model-backends.ts";
 import { type EntryLook, idOf, isDrift, ModelLooker } from "./model-looker.ts";
 import type { ModelRegistry } from "./model-registry.ts";
+import { SeenKeys } from "./seen-keys.ts";
 
 export const SAMPLE_SIZE_DEFAULT = 100;
 
@@ -18,6 +19,9 @@ const PAGE_SIZE = 200;
 
 /** So many suspects are held back before they are looked at again together. */
 const SUSPECTS_MAX = 500;
+
+/** So many orphans are remembered, to count each once: some 10 MB of keys. */
+const ORPHANS_REMEMBERED = 100_000;
 
 export interface CheckRequest {
   /** How many entries of the cache, and how many documents, are looked at; default 100. */
@@ -40,6 +44,8 @@ export interface ModelCheck {
   readonly missing: number;
   /** Entries without a document. */
   readonly orphaned: number;
+  /** Whether some of the orphaned may have been counted twice: Redis may name a key twice, and there were too many to remember. */
+  readonly orphanedAtMost: boolean;
   /** Entries that changed from look to look; they are in none of the other counts. */
   readonly inMotion: number;
   /** Documents that have no key, because a field that it is made of is missing or unfit. */
@@ -150,7 +156,7 @@ export class ModelChecker {
         looks.push(...(await this.#looker.lookAtKeys(model, chunk)));
       // Those with a document have been judged with it; a scan may meet a key twice.
       const orphans = looks.filter(
-        ({ key, found }) => found.state === "orphaned" && tally.isNew(key),
+        ({ key, found }) => found.state === "orphaned" && tally.orphansSeen.isNew(key),
       );
       tally.checked += orphans.length;
       await take(orphans);
@@ -187,6 +193,7 @@ export class ModelChecker {
 }
 
 class Tally {
+  readonly orphansSeen = new SeenKeys(ORPHANS_REMEMBERED);
   checked = 0;
   documents = 0;
   withoutKey = 0;
@@ -197,20 +204,12 @@ class Tally {
   #orphaned = 0;
   #missingTimestamps = 0;
   readonly #drift: { readonly key: string; readonly cause: string }[] = [];
-  readonly #orphansSeen = new Set<string>();
 
   addDocuments(read: number, looks: readonly EntryLook[]): void {
     this.checked += read;
     this.documents += read;
     this.withoutKey += read - looks.length;
     this.#missing += looks.filter(({ found }) => found.state === "missing").length;
-  }
-
-  /** Whether this orphan has not come before. */
-  isNew(key: string): boolean {
-    if (this.#orphansSeen.has(key)) return false;
-    this.#orphansSeen.add(key);
-    return true;
   }
 
   addEntries(looks: readonly EntryLook[]): void {
@@ -250,6 +249,7 @@ class Tally {
       inconsistent: this.#inconsistent,
       missing: this.#missing,
       orphaned: this.#orphaned,
+      orphanedAtMost: this.orphansSeen.hasForgotten,
       inMotion: this.inMotion,
       withoutKey: this.withoutKey,
       missingTimestamps: this.#missingTimestamps,
