@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { constants } from "node:os";
 import { runCli } from "./cli/run-cli.ts";
 
 const stop = new AbortController();
@@ -9,8 +10,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on("error", () => 
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    // Whoever asks twice does not want to wait for running calls; 130 is what shells show for an interrupted program.
-    if (stop.signal.aborted) process.exit(130);
+    // Whoever asks twice does not want to wait for running calls; the code is the one that shells show for such an end.
+    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
     stop.abort();
   });
 }

@@ -46,11 +46,19 @@ export class BackupWriter {
 
   /**
    * Begins a file, or with `resume` goes on after the last whole chunk of one that was begun, if there is one.
-   * Error: INPUT_INVALID where something stands there already.
+   * Errors: INPUT_INVALID where something stands there already; ABORTED.
    */
   static async open(
     path: string,
-    { gzip, resume }: { readonly gzip: boolean; readonly resume: boolean },
+    {
+      gzip,
+      resume,
+      signal,
+    }: {
+      readonly gzip: boolean;
+      readonly resume: boolean;
+      readonly signal?: AbortSignal | undefined;
+    },
   ): Promise<BackupWriter> {
     if (await isThere(path)) throw refused(`${path} exists already.`, "Name another file.");
     const part = partOf(path);
@@ -67,7 +75,7 @@ export class BackupWriter {
     }
     const file = await open(part, "r+");
     try {
-      const begun = await wholeParts(file);
+      const begun = await wholeParts(file, signal);
       const isCompressed = begun.at === 0 ? gzip : await isGzip(file);
       await file.truncate(begun.at);
       return new BackupWriter(path, file, isCompressed, begun);
@@ -121,27 +129,39 @@ export class BackupWriter {
 
 const NOTHING: WrittenSoFar = { header: undefined, chunks: 0, rows: 0, after: null };
 
-/** How far the file is whole. The last line is made anew, should it be there already. */
-async function wholeParts(file: FileHandle) {
-  const begun = { at: 0, sha256: "", soFar: NOTHING };
+/**
+ * How far the file is whole and can be gone on with. The last line is made anew, should it be there already; so are the
+ * waiting events, where not one row of the shadow follows them: nobody knows at which of them it stopped.
+ */
+async function wholeParts(file: FileHandle, signal: AbortSignal | undefined) {
+  let begun = { at: 0, sha256: "", soFar: NOTHING };
+  let soFar = NOTHING;
   try {
     for await (const part of readBackup(file)) {
+      stopIfAborted(signal);
       if (part.kind === "end") break;
-      begun.at = part.endsAt;
-      begun.sha256 = part.sha256;
       if (part.kind === "header") {
-        begun.soFar = { ...NOTHING, header: part.header };
+        soFar = { ...NOTHING, header: part.header };
       } else {
         const { chunk, after } = part.end;
-        const rows = begun.soFar.rows + part.rows.length;
-        begun.soFar = { ...begun.soFar, chunks: chunk, rows, after };
+        soFar = { ...soFar, chunks: chunk, rows: soFar.rows + part.rows.length, after };
       }
+      const isEvents = part.kind === "chunk" && part.end.after === null;
+      if (!isEvents) begun = { at: part.endsAt, sha256: part.sha256, soFar };
     }
   } catch (error) {
     // What follows the last whole part was under way when the backup ended.
     if (LockstepError.codeOf(error) !== "BACKUP_DAMAGED") throw error;
   }
   return begun;
+}
+
+/** Error: ABORTED. */
+export function stopIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new LockstepError("ABORTED", "The backup was stopped.", {
+    hint: "lockstep backup --resume goes on with it, under the same name.",
+  });
 }
 
 function partOf(path: string): string {

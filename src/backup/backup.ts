@@ -7,7 +7,7 @@ import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { BACKUP_FORMAT, type BackupHeader } from "./backup-lines.ts";
-import { BackupWriter } from "./backup-writer.ts";
+import { BackupWriter, stopIfAborted } from "./backup-writer.ts";
 
 /** Of one chunk: a resumed backup repeats no more than that. */
 const CHUNK_ROWS_MAX = 500;
@@ -44,7 +44,7 @@ export interface BackupReport {
 }
 
 export interface BackupParts {
-  readonly store: StorePort;
+  readonly store: Pick<StorePort, "kind" | "storeId" | "countRows" | "scan">;
   readonly outbox: Pick<OutboxPort, "unprocessedIn">;
   readonly bucketStates: Pick<BucketStatesPort, "read">;
   readonly clock: Clock;
@@ -71,14 +71,14 @@ export class Backup {
     const { clock, store } = this.#parts;
     const startedMs = clock.monotonicMs();
     const fresh = await this.#header();
-    const writer = await BackupWriter.open(path, { gzip, resume });
+    const writer = await BackupWriter.open(path, { gzip, resume, signal });
     const { header } = writer.soFar;
     let unsound = 0;
     try {
       if (header === undefined) await writer.header(fresh);
       else if (header.storeId !== fresh.storeId) throw ofAnotherStore(path, header.storeId);
       for await (const { rows, after } of this.#chunks(writer.soFar.after)) {
-        throwIfAborted(signal);
+        stopIfAborted(signal);
         unsound += rows.filter((row) => !matchesOwnHash(row)).length;
         await writer.chunk(rows, after);
         progress?.(writer.soFar.rows, Math.max(fresh.about, writer.soFar.rows));
@@ -160,13 +160,6 @@ export class Backup {
 
 function bytesOf(rows: readonly ShadowEntry[]): number {
   return rows.reduce((bytes, { key, value }) => bytes + key.length + (value?.length ?? 0), 0);
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw new LockstepError("ABORTED", "The backup was stopped.", {
-    hint: "lockstep backup --resume goes on with it, under the same name.",
-  });
 }
 
 function ofAnotherStore(path: string, storeId: string): LockstepError {

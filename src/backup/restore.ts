@@ -53,11 +53,11 @@ export interface RestoreParts {
 }
 
 /**
- * Reads all of a backup, and so finds any damage before something is written. Errors: BACKUP_DAMAGED, BACKUP_TOO_NEW, and
- * those of the file system.
+ * Reads all of a backup, and so finds any damage before something is written. Errors: BACKUP_DAMAGED, BACKUP_TOO_NEW,
+ * ABORTED, and those of the file system.
  */
-export async function examineBackup(path: string): Promise<BackupContents> {
-  return withFile(path, async (file) => (await survey(file)).contents);
+export async function examineBackup(path: string, signal?: AbortSignal): Promise<BackupContents> {
+  return withFile(path, async (file) => (await survey(file, signal)).contents);
 }
 
 /**
@@ -90,7 +90,7 @@ export class Restore {
   async #restore(file: FileHandle, request: RestoreRequest): Promise<RestoreReport> {
     const { clock, store } = this.#parts;
     const startedMs = clock.monotonicMs();
-    const surveyed = await survey(file);
+    const surveyed = await survey(file, request.signal);
     const { contents, header } = surveyed;
     const isSameStore = header.storeId === (await store.storeId());
     const pass: Pass = {
@@ -211,12 +211,13 @@ async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>)
   }
 }
 
-async function survey(file: FileHandle): Promise<Surveyed> {
+async function survey(file: FileHandle, signal: AbortSignal | undefined): Promise<Surveyed> {
   const epochs = new Map<number, number>();
   const waitingDeletes = new Map<string, Version>();
   let header: BackupHeader | undefined;
   let end = { rows: 0, chunks: 0 };
   for await (const part of readBackup(file)) {
+    if (signal?.aborted === true) throw stopped();
     if (part.kind === "header") header = part.header;
     else if (part.kind === "end") end = part.end;
     else {
@@ -279,7 +280,7 @@ class Tally {
 }
 
 function stopped(): LockstepError {
-  return new LockstepError("ABORTED", "The restore was stopped after a whole chunk.", {
+  return new LockstepError("ABORTED", "The restore was stopped between two chunks.", {
     hint: "Run it again: what is there by now is only looked at.",
   });
 }

@@ -49,7 +49,7 @@ export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
     usage:
       "[--model <name>] [--force] [--batch-size <n>] [--max-instances <n>] [--check-only] [--verbose] [--json]",
     description:
-      "Brings the Redis entries of the models in LOCKSTEP_MODELS_FILE and their documents together, as the tool reconcile_model does: missing entries are written, the older copy follows the newer, entries without a document go. Goes on where an earlier run stopped. Ctrl-C stops it after a batch.",
+      "Brings the Redis entries of the models in LOCKSTEP_MODELS_FILE and their documents together, as the tool reconcile_model does: missing entries are written, the older copy follows the newer, entries without a document go. Goes on where an earlier run stopped. Ctrl-C stops it after a batch, and a second one at once.",
     options: {
       "--model <name>": "only this model; without it, all of them",
       "--force": "the document is right, also where its entry looks newer",

@@ -11,7 +11,7 @@ export async function runBackup(
   { file, gzip, resume, json }: BackupCommand,
   context: CliContext,
 ): Promise<ExitCode> {
-  const line = new ProgressLine("backup", context, systemClock);
+  const line = new ProgressLine({ label: "backup", json }, context, systemClock);
   try {
     const report = await withApp(context, ({ operators }) =>
       operators.backup.run({
@@ -22,7 +22,7 @@ export async function runBackup(
         progress: line.show,
       }),
     );
-    line.clear();
+    line.finish();
     context.stdout.write(printReport(report, json));
     return 0;
   } finally {
@@ -37,11 +37,11 @@ export async function runRestore(
 ): Promise<ExitCode> {
   if (checkOnly) {
     const { examineBackup } = await import("../backup/restore.ts");
-    const contents = await examineBackup(file);
+    const contents = await examineBackup(file, context.stop);
     context.stdout.write(printReport({ path: file, ...contents, isWhole: true }, json));
     return 0;
   }
-  const line = new ProgressLine("restore", context, systemClock);
+  const line = new ProgressLine({ label: "restore", json }, context, systemClock);
   try {
     const report = await withApp(context, ({ operators }) =>
       operators.restore.run({
@@ -51,7 +51,7 @@ export async function runRestore(
         progress: line.show,
       }),
     );
-    line.clear();
+    line.finish();
     context.stdout.write(printReport(report, json));
     return report.refused + report.fates.purged > 0 ? 1 : 0;
   } finally {

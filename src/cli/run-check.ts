@@ -35,7 +35,7 @@ export async function runCheck(command: LookCommand, context: CliContext): Promi
   const diagnosis = await examine(context);
   const { state, findings, redact } = diagnosis;
   const skipped = whySkipped(diagnosis);
-  const verification = skipped === undefined ? await verify(context) : null;
+  const verification = skipped === undefined ? await verify(command, context) : null;
   const isConsistent = verification?.consistent ?? true;
   const passed = isGood(diagnosis, command) && isConsistent;
   const text = command.json
@@ -51,8 +51,8 @@ function whySkipped({ state, hasData }: Awaited<ReturnType<typeof examine>>): st
   return hasData ? undefined : "Nothing was compared: cache or store is new.";
 }
 
-async function verify(context: CliContext): Promise<Verification> {
-  const line = new ProgressLine("check", context, systemClock);
+async function verify({ json }: LookCommand, context: CliContext): Promise<Verification> {
+  const line = new ProgressLine({ label: "check", json }, context, systemClock);
   try {
     return await withApp(context, async ({ operators }) => {
       const { verifier, models, modelChecker } = operators;
@@ -60,6 +60,7 @@ async function verify(context: CliContext): Promise<Verification> {
       const checks: ModelCheck[] = [];
       for (const { name } of models.models)
         checks.push(await modelChecker.check(name, { signal: context.stop }));
+      line.finish();
       return toVerification(report, checks);
     });
   } finally {

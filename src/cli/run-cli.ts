@@ -1,7 +1,9 @@
+import { systemClock } from "../lib/clock.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { type Command, parseCommand } from "./parse-command.ts";
+import type { OperatorCommand } from "./parse-operator-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
@@ -31,6 +33,37 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { callTool } = await import("./call-tool.ts");
       return callTool(command, context);
     }
+    case "doctor":
+    case "check":
+    case "backup":
+    case "restore":
+    case "reconcile_cache": {
+      const { runUntilStopped } = await import("./run-until-stopped.ts");
+      const work = runOperatorCommand(command, context);
+      return runUntilStopped(command, context, { clock: systemClock, work });
+    }
+    case "version": {
+      const { serverInfo } = await import("../transport/server-identity.ts");
+      context.stdout.write(`${serverInfo.version}\n`);
+      return 0;
+    }
+    case "command-help": {
+      const { renderCommandHelp } = await import("./help.ts");
+      context.stdout.write(renderCommandHelp(command.command));
+      return 0;
+    }
+    case "help":
+    case "tool-help":
+      context.stdout.write(await help(command));
+      return 0;
+  }
+}
+
+async function runOperatorCommand(
+  command: OperatorCommand,
+  context: CliContext,
+): Promise<ExitCode> {
+  switch (command.kind) {
     case "doctor": {
       const { runDoctor } = await import("./run-doctor.ts");
       return runDoctor(command, context);
@@ -51,20 +84,6 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { runReconcile } = await import("./run-reconcile.ts");
       return runReconcile(command, context);
     }
-    case "version": {
-      const { serverInfo } = await import("../transport/server-identity.ts");
-      context.stdout.write(`${serverInfo.version}\n`);
-      return 0;
-    }
-    case "command-help": {
-      const { renderCommandHelp } = await import("./help.ts");
-      context.stdout.write(renderCommandHelp(command.command));
-      return 0;
-    }
-    case "help":
-    case "tool-help":
-      context.stdout.write(await help(command));
-      return 0;
   }
 }
 

@@ -1,5 +1,4 @@
 import { systemClock } from "../lib/clock.ts";
-import { LockstepError } from "../model/lockstep-error.ts";
 import type { Reconciliation } from "../models/model-reconciler.ts";
 import { replyWith } from "../transport/call-reply.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -14,7 +13,7 @@ export async function runReconcile(
   { model, force, batchSize, maxInstances, checkOnly, verbose, json }: ReconcileCommand,
   context: CliContext,
 ): Promise<ExitCode> {
-  const line = new ProgressLine("reconcile", context, systemClock);
+  const line = new ProgressLine({ label: "reconcile", json }, context, systemClock);
   // Lines of single documents are info.
   const level = verbose ? "info" : "warn";
   const options = { force, batchSize, maxInstances, checkOnly };
@@ -31,11 +30,7 @@ export async function runReconcile(
       },
       level,
     );
-  } catch (error) {
-    line.clear();
-    if (LockstepError.codeOf(error) !== "ABORTED") throw error;
-    context.stderr.write("Stopped after a batch. The same command goes on from there.\n");
-    return 2;
+    line.finish();
   } finally {
     line.clear();
   }

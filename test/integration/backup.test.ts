@@ -1,4 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -11,11 +18,12 @@ import { ALL_BUCKETS, bucketOf } from "../../src/model/bucket.ts";
 import { LockstepError } from "../../src/model/lockstep-error.ts";
 import type { Version } from "../../src/model/version.ts";
 import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
-import type { OutboxPort } from "../../src/store/outbox-port.ts";
-import type { StorePort } from "../../src/store/store-port.ts";
+import type { BucketPage, OutboxPort } from "../../src/store/outbox-port.ts";
+import type { ScanPage, StorePort } from "../../src/store/store-port.ts";
 import { setOf } from "../contract/commands.ts";
 import { entryOf, tombstoneOf, versionNo } from "../contract/entries.ts";
 import { allRows, fill, randomRows } from "../support/backup-rows.ts";
+import { HeldPages } from "../support/held-pages.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { openMemorySqlite } from "../support/memory-sqlite.ts";
 import { SeededRandom, seeded } from "../support/seeded-random.ts";
@@ -156,6 +164,36 @@ describe("A backup", () => {
     expect(await allRows(target.store)).toEqual(await allRows(source.store));
   });
 
+  it("holds few pages of rows and events at a time, however many there are", async () => {
+    const { store, outbox, bucketStates } = await openStore();
+    const entries = Array.from({ length: 14_000 }, (_, at) => entryOf({ key: `key:${at}` }));
+    await store.applyNewer(entries.slice(0, 7_000), "ASYNC_THREAD");
+    await outbox.append(entries.slice(7_000));
+    const pages = new HeldPages();
+    const watched = {
+      store: {
+        kind: "sqlite" as const,
+        storeId: () => store.storeId(),
+        countRows: () => store.countRows(),
+        scan: async (page: ScanPage) => pages.take(await store.scan(page)),
+      },
+      outbox: {
+        unprocessedIn: async (page: BucketPage) => pages.take(await outbox.unprocessedIn(page)),
+      },
+      bucketStates,
+    };
+
+    const { rows } = await new Backup({ ...watched, clock: systemClock }).run({
+      path,
+      gzip: false,
+      resume: false,
+    });
+
+    expect(rows).toBe(14_000);
+    expect(pages.pages).toBeGreaterThan(60);
+    expect(pages.heldMax).toBeLessThanOrEqual(3);
+  });
+
   it("writes over no file, and goes on with none that it was not told to", async () => {
     const source = await openStore();
     writeFileSync(path, "somebody's");
@@ -207,6 +245,35 @@ describe("A backup that was stopped or killed", () => {
       }
     })(),
   );
+
+  it("has each waiting event once, also where it was stopped among them", async () => {
+    const source = await openStore();
+    const keys = Array.from({ length: 40 }, (_, at) => `key:${at}`);
+    await source.outbox.append(keys.map((key) => entryOf({ key })));
+    await expect(backupOf(source, { signal: stopAfter(5) })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
+    const lines = () => readFileSync(path, "utf8").split("\n");
+    expect(readFileSync(`${path}.part`, "utf8")).toContain('{"key":');
+
+    const { rows, resumed } = await backupOf(source, { resume: true });
+
+    const written = lines().flatMap((line) => /^{"key":"(key:\d+)"/.exec(line)?.[1] ?? []);
+    expect({ rows, resumed }).toEqual({ rows: 40, resumed: true });
+    expect(written.toSorted()).toEqual(keys.toSorted());
+  });
+
+  it("is only ended where nothing but its name is missing", async () => {
+    const source = await openStore();
+    await source.store.applyNewer([entryOf()], "ASYNC_THREAD");
+    const whole = await backupOf(source);
+    renameSync(path, `${path}.part`);
+
+    const report = await backupOf(source, { resume: true });
+
+    expect(report).toMatchObject({ rows: 1, bytes: whole.bytes, sha256: whole.sha256 });
+    expect(await examineBackup(path)).toMatchObject({ rows: 1 });
+  });
 
   it(
     "is begun anew by --resume where there is none",
@@ -365,7 +432,10 @@ describe("A restore", () => {
       await fill(source.store, randomRows(random, 400));
       await backupOf(source);
       const target = await openStore();
-      await expect(restoreInto(target, { signal: stopAfter(3) })).rejects.toMatchObject({
+      // Once for each part of the file while all of it is read, and then three times more.
+      const { chunks } = await examineBackup(path);
+      const signal = stopAfter(chunks + 2 + 3);
+      await expect(restoreInto(target, { signal })).rejects.toMatchObject({
         code: "ABORTED",
       });
       const before = await target.store.countRows();

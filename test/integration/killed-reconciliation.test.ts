@@ -10,6 +10,8 @@ import { LiveWriter } from "../support/models/live-writer.ts";
 import { UserApp } from "../support/models/user-app.ts";
 import { seeded } from "../support/seeded-random.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
+import { mongoCommand } from "../support/servers/mongo-command.ts";
+import { nthPiece } from "../support/servers/nth-piece.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const USERS = 1_000;
@@ -45,7 +47,7 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
 
   it("is gone on with at once: what it left locked is waited for, and nothing is written twice", async () => {
     await plant();
-    await beginUntil(proxied.redis.holdAt(nth(9, (piece) => piece.includes(CHANGE))));
+    await beginUntil(proxied.redis.holdAt(nthPiece(9, (piece) => piece.includes(CHANGE))));
     await kill();
     const locked = await lockedUsers();
     const at = await batchesDone();
@@ -80,7 +82,7 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     {
       moment: "when entries are written, and their locks not given back",
       proxy: "redis",
-      isIt: () => nth(7, (piece) => piece.includes(UNLOCK)),
+      isIt: () => nthPiece(7, (piece) => piece.includes(UNLOCK)),
     },
     {
       moment: "while a document is brought up",
@@ -92,7 +94,7 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     {
       moment: "when a batch is done, and its place not kept",
       proxy: "mongo",
-      isIt: () => nth(6, (piece) => piece.includes("model_checkpoint")),
+      isIt: () => nthPiece(6, (piece) => piece.includes("model_checkpoint")),
     },
     {
       moment: "while orphans are removed",
@@ -146,7 +148,7 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     let sent = "";
     await beginUntil(
       proxied.redis.holdAt(
-        nth(5, (piece) => {
+        nthPiece(5, (piece) => {
           sent = piece.toString("latin1");
           return sent.includes(CHANGE);
         }),
@@ -276,12 +278,7 @@ const COMMAND = [
   "--json",
 ];
 
-/** MongoDB's command `update` of the collection `users`, as BSON has it. */
-const UPDATE_OF_USERS = Buffer.concat([
-  Buffer.from("\u0002update\u0000"),
-  Buffer.from([6, 0, 0, 0]),
-  Buffer.from("users\u0000"),
-]);
+const UPDATE_OF_USERS = mongoCommand("update", "users");
 
 function numbers(count: number): readonly number[] {
   return Array.from({ length: count }, (_, at) => at + 1);
@@ -298,16 +295,6 @@ function isOlder(number: number): boolean {
 /** A document is written in some milliseconds, so there are few of them. */
 function needsDocument(number: number): boolean {
   return number % 50 === 2 && !isMissing(number) && !isOlder(number);
-}
-
-/** Says yes to the piece that is the n-th of its kind. */
-function nth(n: number, isIt: (piece: Buffer) => boolean): (piece: Buffer) => boolean {
-  let seen = 0;
-  return (piece) => {
-    if (!isIt(piece)) return false;
-    seen += 1;
-    return seen === n;
-  };
 }
 
 function shaOf(script: string): string {

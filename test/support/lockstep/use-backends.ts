@@ -131,6 +131,19 @@ export class Backends {
     );
   }
 
+  /** Waits until MongoDB is done with what a process that has ended had told it to do to the rows. */
+  async untilRowsRest(): Promise<void> {
+    const onRows = [{ ns: this.rowsNamespace }, { "command.update": this.rows.collectionName }];
+    await waitUntil(
+      async () => {
+        const command = { currentOp: 1, active: true, $or: onRows };
+        const { inprog } = await this.database.admin().command(command);
+        return (inprog as readonly unknown[]).length === 0;
+      },
+      { withinMs: 20_000, what: "MongoDB to be done with the rows" },
+    );
+  }
+
   async start(): Promise<void> {
     const [redis, mongo] = await Promise.all([
       startRedis({
