@@ -275,7 +275,13 @@ async function composeAround(
     backends: { cache: side.description, store: opened.description },
     operators: {
       backup: new Backup({ store, outbox, bucketStates, clock }),
-      restore: new Restore({ store, bucketStates, acknowledge: side.acknowledge, clock }),
+      restore: new Restore({
+        store,
+        bucketStates,
+        acknowledge: side.acknowledge,
+        recover: async () => recovery?.recoverAll(),
+        clock,
+      }),
       verifier: cacheVerifier,
       ...modelServices,
     },

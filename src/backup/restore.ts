@@ -49,6 +49,8 @@ export interface RestoreParts {
   readonly bucketStates: BucketStatesPort;
   /** Tells the cache what the shadow has now. */
   readonly acknowledge: Acknowledge;
+  /** Has the cache recover where the store's epoch is above its own: until then it is told nothing of earlier epochs. */
+  readonly recover: () => Promise<void>;
   readonly clock: Clock;
 }
 
@@ -100,6 +102,7 @@ export class Restore {
       nowMs: clock.nowMs(),
       tally: new Tally(),
       raised: new Set(),
+      recovered: new Set(),
     };
     for (const which of ["live", "dead"] as const) await this.#restoreThe(which, file, pass);
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
@@ -125,9 +128,9 @@ export class Restore {
   async #restoreRows(
     some: readonly ShadowEntry[],
     areDead: boolean,
-    { surveyed, purgedBefore, request, tally, raised }: Pass,
+    { surveyed, purgedBefore, request, tally, raised, recovered }: Pass,
   ): Promise<void> {
-    const { clock, store, acknowledge } = this.#parts;
+    const { clock, store, acknowledge, recover } = this.#parts;
     const life = beginLife(clock);
     const rows = newestOfEach(some) as ReadonlyMap<string, ShadowEntry>;
     const stored = await store.getMany([...rows.keys()]);
@@ -153,6 +156,9 @@ export class Restore {
     // A restore that ended in between may not have come to tell the cache.
     const there = judged.filter(({ fate }) => fate === "there");
     const told = new Map<string, Version>(there.map(({ row }) => [row.key, row.version]));
+    const buckets = [...wanted.map(({ key }) => key), ...told.keys()].map(bucketOf);
+    if (buckets.some((bucket) => !recovered.has(bucket))) await recover();
+    for (const bucket of buckets) recovered.add(bucket);
     for (const method of METHODS) {
       const ofMethod = wanted.filter(({ syncMethod }) => syncMethod === method);
       const { versions, refused } = await applyEntries(store, ofMethod, life, method);
@@ -183,6 +189,8 @@ interface Pass {
   readonly tally: Tally;
   /** Buckets whose epoch has been seen to. */
   readonly raised: Set<number>;
+  /** Buckets in which the cache has recovered since. */
+  readonly recovered: Set<number>;
 }
 
 /** What is known of a backup that has been read once. */

@@ -79,7 +79,8 @@ function restoreInto(
   const acknowledge = async (versions: ReadonlyMap<string, Version>) => {
     for (const [key, version] of versions) told.set(key, version);
   };
-  const restore = new Restore({ ...opened, acknowledge, clock });
+  const recover = async () => undefined;
+  const restore = new Restore({ ...opened, acknowledge, recover, clock });
   return restore.run({ path, evenPurged, ...(signal === undefined ? {} : { signal }) });
 }
 
