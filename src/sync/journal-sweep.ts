@@ -1,5 +1,5 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
-import type { CacheObservation } from "../cache/cache-port.ts";
+import type { CacheContents } from "../cache/cache-port.ts";
 import { BatchSizer } from "../lib/batch-sizer.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Flights } from "../lib/flights.ts";
@@ -16,6 +16,9 @@ import { applyEntries, isRefusal } from "./apply-around-refusals.ts";
 export const SWEEP_AGE_MS = 1000;
 
 const BATCHES_AT_ONCE = 4;
+
+/** So many batches' keys are asked for together: after each page the sweep waits for all that is under way. */
+const BATCHES_A_PAGE = 16;
 
 /** What one batch may hold of values, as far as its size can be foreseen. */
 const BATCH_BYTES_MAX = 4_000_000;
@@ -60,11 +63,12 @@ export class JournalSweep {
     let synced = 0;
     // Keys that cannot be brought over stay at the front of the order; the sweep steps over them.
     let passedOver = 0;
-    const limit = this.#batchSize * BATCHES_AT_ONCE;
+    const limit = this.#batchSize * BATCHES_A_PAGE;
+    const sizer = new BatchSizer({ itemsMax: this.#batchSize, bytesMax: BATCH_BYTES_MAX });
     while (!signal.aborted) {
       const page = { ageMs: SWEEP_AGE_MS, limit, offset: passedOver };
       const keys = await this.#cache.pendingOlderThan(page);
-      const done = await this.#syncPage(keys);
+      const done = await this.#syncPage(keys, sizer);
       synced += done;
       passedOver += keys.length - done;
       if (keys.length < limit) return synced;
@@ -73,16 +77,15 @@ export class JournalSweep {
   }
 
   /** While the store takes one batch, the next is read from the cache. */
-  async #syncPage(keys: readonly string[]): Promise<number> {
+  async #syncPage(keys: readonly string[], sizer: BatchSizer): Promise<number> {
     const flights = new Flights(BATCHES_AT_ONCE);
-    const sizer = new BatchSizer({ itemsMax: this.#batchSize, bytesMax: BATCH_BYTES_MAX });
     let synced = 0;
     let start = 0;
     try {
       while (start < keys.length && !flights.hasFailed) {
         const batch = keys.slice(start, start + sizer.items);
         const life = beginLife(this.#clock);
-        const seen = await this.#cache.observe(batch);
+        const seen = await this.#cache.contents(batch);
         sizer.saw(batch.length, bytesOf(seen));
         start += batch.length;
         await flights.begin(async () => {
@@ -97,7 +100,7 @@ export class JournalSweep {
   }
 
   /** Brings cached writes into the shadow, as far as each can be; returns how many could. */
-  async #sync(seen: readonly CacheObservation[], life: StatementLife): Promise<number> {
+  async #sync(seen: readonly CacheContents[], life: StatementLife): Promise<number> {
     const entries = seen
       .map(entryOf)
       .filter((entry) => entry !== undefined)
@@ -132,7 +135,7 @@ export class JournalSweep {
  * delete), of another type, not text, or not the one that its meta speaks of (someone changed it): verification names
  * those.
  */
-export function entryOf({ key, value, meta, foreignType }: CacheObservation): Entry | undefined {
+export function entryOf({ key, value, meta, foreignType }: CacheContents): Entry | undefined {
   if (meta === undefined || foreignType !== undefined) return undefined;
   const { shortHash: cachedHash, tombstone, ...written } = meta;
   if (tombstone) {
@@ -143,6 +146,6 @@ export function entryOf({ key, value, meta, foreignType }: CacheObservation): En
   return { ...written, key, value: value.text, hash: value.hash };
 }
 
-function bytesOf(seen: readonly CacheObservation[]): number {
+function bytesOf(seen: readonly CacheContents[]): number {
   return seen.reduce((bytes, { value }) => bytes + (value?.text.length ?? 0), 0);
 }

@@ -54,6 +54,7 @@ export function describeCacheAuthorityContract(
           () => cache.ping(),
           () => cache.write(setOf()),
           () => cache.observe(["user:1"]),
+          () => cache.contents(["user:1"]),
           () => cache.scan({ limit: 10 }),
           () => cache.refreshPolicy(),
         ]) {

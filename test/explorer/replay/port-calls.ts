@@ -1,7 +1,7 @@
 import type { PartKind } from "./parts.ts";
 
 const MINT = ["cache.write"];
-const LOOK = ["cache.observe"];
+const LOOK = ["cache.observe", "cache.contents"];
 const EVENTS = ["outbox.unprocessedOf"];
 const UPSERT = ["store.applyNewer"];
 const APPEND = ["outbox.append"];

@@ -58,12 +58,12 @@ describe("a process that stands still for the life of a statement", () => {
     const { signal } = new AbortController();
     await past.cache.write(setOf());
     await clock.advance(5000);
-    steered.cache.on("observe", thenStandStill({ advance: (ms) => clock.advance(ms) }));
+    steered.cache.on("contents", thenStandStill({ advance: (ms) => clock.advance(ms) }));
 
     await expect(sweep.run(signal)).rejects.toMatchObject({ code: "WRITE_EXPIRED" });
     expect(await past.store.get("user:1")).toBeUndefined();
 
-    steered.cache.on("observe", undefined);
+    steered.cache.on("contents", undefined);
     expect(await sweep.run(signal)).toBe(1);
   });
 
