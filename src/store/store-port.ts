@@ -29,6 +29,9 @@ export interface StorePort {
   /** The row of a key, read so that every write acknowledged before the call is seen (linearizable on replica sets). */
   get(key: string): Promise<ShadowEntry | undefined>;
 
+  /** {@link get} of many keys, as fresh for each; keys without a row are left out. */
+  getEach(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>>;
+
   /** The rows of many keys; keys without a row are left out. As fresh as {@link get} on one server; on replica sets the primary's view. */
   getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>>;
 

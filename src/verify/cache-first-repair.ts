@@ -7,8 +7,8 @@ import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "../sync/acknowledger.ts";
 import type { CacheFirstDelivery } from "../sync/cache-first-delivery.ts";
 import { entryOf } from "../sync/journal-sweep.ts";
-import { newestPerKey } from "../sync/project-batch.ts";
 import type { Look } from "./classify.ts";
+import { GroupedLandings } from "./grouped-landings.ts";
 import { storedEntry } from "./plan-repair.ts";
 import type { RepairSteps, StepOutcome } from "./repair-port.ts";
 
@@ -18,7 +18,7 @@ export class CacheFirstRepair implements RepairSteps {
   readonly #store: StorePort;
   readonly #outbox: OutboxPort;
   readonly #delivery: CacheFirstDelivery;
-  readonly #acknowledge: Acknowledge;
+  readonly #landings: GroupedLandings;
 
   constructor(parts: {
     readonly cache: CacheAuthorityPort;
@@ -31,7 +31,7 @@ export class CacheFirstRepair implements RepairSteps {
     this.#store = parts.store;
     this.#outbox = parts.outbox;
     this.#delivery = parts.delivery;
-    this.#acknowledge = parts.acknowledge;
+    this.#landings = new GroupedLandings(parts);
   }
 
   async rewrite(look: Look, command: WriteCommand, life: StatementLife) {
@@ -46,17 +46,18 @@ export class CacheFirstRepair implements RepairSteps {
 
   async syncNow({ cache, events }: Look, life: StatementLife): Promise<StepOutcome> {
     const cached = cache.markerSeq === undefined ? undefined : entryOf(cache);
-    const waiting = [...newestPerKey(events), ...(cached === undefined ? [] : [cached])];
-    if (waiting.length === 0) return "moved";
-    await this.#acknowledge(await this.#store.applyNewer(waiting, "EVENT_BASED", life));
-    await this.#outbox.markProcessed(events.map((event) => event.id));
+    const ofEvents = events.map(({ entry }) => entry);
+    const entries = cached === undefined ? ofEvents : [...ofEvents, cached];
+    if (entries.length === 0) return "moved";
+    const eventIds = events.map(({ id }) => id);
+    await this.#landings.land({ key: cache.key, entries, eventIds, life });
     return "done";
   }
 
   async project({ cache }: Look, life: StatementLife): Promise<StepOutcome> {
     const entry = entryOf(cache);
     if (entry === undefined) return "moved";
-    await this.#acknowledge(await this.#store.applyNewer([entry], "EVENT_BASED", life));
+    await this.#landings.land({ key: cache.key, entries: [entry], eventIds: [], life });
     return "done";
   }
 

@@ -1,5 +1,5 @@
 import type { CacheContents, CacheObservation, CachePort } from "../cache/cache-port.ts";
-import { chunksOf } from "../lib/chunks-of.ts";
+import { chunksBySize } from "../lib/chunks-by-size.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ShadowContents, ShadowDigest, ShadowEntry } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
@@ -18,7 +18,12 @@ import {
 export interface Inspection {
   readonly look: Look;
   readonly verdict: Verdict;
+  /** About how much of values the look has seen. */
+  readonly bytes: number;
 }
+
+/** `life` is that of a statement which carries what was seen. */
+export type LivingInspection = Inspection & { readonly life: StatementLife };
 
 export interface LookerParts {
   readonly cache: CachePort;
@@ -56,8 +61,8 @@ export interface Sweep {
 
 const NOTHING: Sweep = { settled: [], suspects: [], bytes: 0 };
 
-/** So many keys are looked at closely at once: each look may hold two values of the largest size. */
-const LOOKS_AT_ONCE = 16;
+/** What may be looked at closely at once: many small values, or few large ones, as far as their sizes are known. */
+export const CLOSE_LOOKS = { itemsMax: 128, sizeMax: 8_000_000 };
 
 /**
  * Looks at keys so that traffic in flight never counts as drift. The order of the looks is cache, events, shadow: the
@@ -100,18 +105,20 @@ export class Looker {
       : this.#sweepDigests(keys, () => store.getDigests(keys));
   }
 
-  /** `life` is that of a statement which carries what was seen. */
-  async inspect(key: string): Promise<Inspection & { readonly life: StatementLife }> {
+  async inspect(key: string): Promise<LivingInspection> {
     const life = beginLife(this.#parts.clock);
     const [inspection] = await this.confirm(await this.#inspectClosely([key]));
     return { ...(inspection as Inspection), life };
   }
 
-  /** As {@link inspect}, and an issue still wants {@link confirm}: for whoever has a look of earlier to compare it with. */
-  async inspectAgain(key: string): Promise<Inspection & { readonly life: StatementLife }> {
+  /**
+   * As {@link inspect}, of several keys in the order asked, and issues still want {@link confirm}: for whoever has looks of
+   * earlier to compare these with. No more than {@link CLOSE_LOOKS} together.
+   */
+  async inspectAgain(keys: readonly string[]): Promise<readonly LivingInspection[]> {
+    if (keys.length === 0) return [];
     const life = beginLife(this.#parts.clock);
-    const [inspection] = (await this.#inspectClosely([key])) as [Inspection];
-    return { ...inspection, life };
+    return (await this.#inspectClosely(keys)).map((inspection) => ({ ...inspection, life }));
   }
 
   async #sweep(
@@ -125,24 +132,26 @@ export class Looker {
     const rows = await readRows();
     const removed = await this.#provenRemovals(seen);
     const settled: Found[] = [];
-    const suspects: string[] = [];
+    const suspects: Suspect[] = [];
     let bytes = 0;
     for (const contents of seen) {
       const { key, value } = contents;
       const shadow = rows.get(key);
-      bytes += (value?.text.length ?? 0) + (shadow?.value?.length ?? 0);
+      const waiting = events.get(key) ?? [];
+      const ofKey = (value?.text.length ?? 0) + (shadow?.value?.length ?? 0);
+      bytes += ofKey;
       const { copyClass } = classify(
         {
           cache: isCurrentCopy(key, shadow)
             ? contents
             : { ...contents, value: undefined, meta: undefined },
-          events: stillOf(events.get(key) ?? [], shadow),
+          events: stillOf(waiting, shadow),
           shadow,
           removalProven: removed.has(key),
         },
         syncObjectiveMs,
       );
-      if (isIssue(copyClass)) suspects.push(key);
+      if (isIssue(copyClass)) suspects.push({ key, bytes: ofKey + bytesWaiting(waiting) });
       else settled.push({ key, copyClass });
     }
     return this.#withSuspects(settled, suspects, bytes);
@@ -161,22 +170,27 @@ export class Looker {
       seen.map(({ key, meta, valueBytes }) => ({ key, meta, value: valueBytes })),
     );
     const settled: Found[] = [];
-    const suspects: string[] = [];
+    const suspects: Suspect[] = [];
     for (const digest of seen) {
-      const { key } = digest;
+      const { key, valueBytes } = digest;
       const shadow = rows.get(key);
+      const waiting = events.get(key) ?? [];
       const { copyClass } = classifyDigests(
         {
           cache: isCurrentCopy(key, shadow)
             ? digest
             : { ...digest, valueBytes: undefined, meta: undefined },
-          events: stillOf(events.get(key) ?? [], shadow),
+          events: stillOf(waiting, shadow),
           shadow,
           removalProven: removed.has(key),
         },
         syncObjectiveMs,
       );
-      if (isIssue(copyClass)) suspects.push(key);
+      if (isIssue(copyClass))
+        suspects.push({
+          key,
+          bytes: (valueBytes ?? 0) + Math.max(0, shadow?.valueBytes ?? 0) + bytesWaiting(waiting),
+        });
       else settled.push({ key, copyClass });
     }
     return this.#withSuspects(settled, suspects, 0);
@@ -185,12 +199,12 @@ export class Looker {
   /** Looks at suspects again with the store's freshest reads, a few at a time. */
   async #withSuspects(
     settled: Found[],
-    suspects: readonly string[],
+    suspects: readonly Suspect[],
     bytes: number,
   ): Promise<Sweep> {
     const issues: Inspection[] = [];
-    for (const some of chunksOf(suspects, LOOKS_AT_ONCE)) {
-      for (const inspection of await this.#inspectClosely(some)) {
+    for (const some of chunksBySize(suspects, (suspect) => suspect.bytes, CLOSE_LOOKS)) {
+      for (const inspection of await this.#inspectClosely(some.map(({ key }) => key))) {
         const { copyClass } = inspection.verdict;
         if (isIssue(copyClass)) issues.push(withoutContents(inspection));
         else settled.push({ key: inspection.look.cache.key, copyClass });
@@ -213,24 +227,23 @@ export class Looker {
   }
 
   async #inspectClosely(keys: readonly string[]): Promise<readonly Inspection[]> {
-    const { cache, outbox, store } = this.#parts;
+    const { cache, outbox } = this.#parts;
     const seen = await cache.observe(keys);
     const events = await outbox.unprocessedOf(keys);
-    const rows = await Promise.all(keys.map((key) => store.get(key)));
+    const rows = await this.#rowsOf(keys);
     const first = await Promise.all(
-      seen.map(async (observation, i) => {
+      seen.map(async (observation) => {
+        const { key } = observation;
         const proven = await this.#provesRemoval(observation);
-        const look = this.#look(observation, events.get(observation.key) ?? [], rows[i], proven);
-        return { look, verdict: this.#classify(look) };
+        const look = this.#look(observation, events.get(key) ?? [], rows.get(key), proven);
+        return { look, verdict: this.#classify(look), bytes: bytesOf(look) };
       }),
     );
     const suspects = keys.filter((_, i) => isIssue((first[i] as Inspection).verdict.copyClass));
     if (suspects.length === 0) return first;
 
     const eventsAgain = await outbox.unprocessedOf(suspects);
-    const seenAgain = new Map(
-      (await cache.observe(suspects)).map((observation) => [observation.key, observation]),
-    );
+    const seenAgain = byKey(await cache.observe(suspects), ({ key }) => key);
     return first.map((inspection, i) => {
       const before = seen[i] as CacheObservation;
       const { key } = before;
@@ -241,6 +254,15 @@ export class Looker {
         ? { ...inspection, verdict: inMotion }
         : inspection;
     });
+  }
+
+  /** One key alone shares its read with other callers' keys. */
+  async #rowsOf(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
+    const { store } = this.#parts;
+    const [key] = keys;
+    if (key === undefined || keys.length > 1) return store.getEach(keys);
+    const row = await store.get(key);
+    return new Map(row === undefined ? [] : [[key, row]]);
   }
 
   /**
@@ -259,22 +281,17 @@ export class Looker {
     if (waitMs === 0 || !inspections.some(({ verdict }) => isIssue(verdict.copyClass)))
       return inspections;
     await this.#parts.clock.sleep(waitMs);
-    const confirmed: Inspection[] = [];
-    for (const some of chunksOf(inspections, LOOKS_AT_ONCE)) {
-      confirmed.push(...(await Promise.all(some.map((before) => this.#lookAgain(before)))));
+    const issues = inspections.filter(({ verdict }) => isIssue(verdict.copyClass));
+    const again = new Map<string, Inspection>();
+    for (const some of chunksBySize(issues, ({ bytes }) => bytes, CLOSE_LOOKS)) {
+      const keys = some.map(({ look }) => look.cache.key);
+      const looked = byKey(await this.#inspectClosely(keys), ({ look }) => look.cache.key);
+      for (const before of some) {
+        const { key } = before.look.cache;
+        again.set(key, sameOrMoving(before, looked.get(key) as Inspection));
+      }
     }
-    return confirmed;
-  }
-
-  async #lookAgain(before: Inspection): Promise<Inspection> {
-    if (!isIssue(before.verdict.copyClass)) return before;
-    const [after] = (await this.#inspectClosely([before.look.cache.key])) as [Inspection];
-    const same =
-      after.verdict.copyClass === before.verdict.copyClass &&
-      !hasChanged(before.look.cache, after.look.cache);
-    return same || !isIssue(after.verdict.copyClass)
-      ? after
-      : { look: after.look, verdict: inMotion };
+    return inspections.map((before) => again.get(before.look.cache.key) ?? before);
   }
 
   #look(
@@ -292,6 +309,12 @@ export class Looker {
   }
 }
 
+/** A key that seems to be an issue, and about how much of values it has. */
+interface Suspect {
+  readonly key: string;
+  readonly bytes: number;
+}
+
 type Removable = Pick<CacheContents, "key" | "meta"> & { readonly value: unknown };
 
 /** A live meta whose value is gone. */
@@ -304,6 +327,26 @@ const inMotion: Verdict = {
   cause: "The key was written while it was being looked at.",
 };
 
+/** What a later look says, unless it shows another issue than the earlier one: then the key is in motion. */
+function sameOrMoving(before: Inspection, after: Inspection): Inspection {
+  const same =
+    after.verdict.copyClass === before.verdict.copyClass &&
+    !hasChanged(before.look.cache, after.look.cache);
+  return same || !isIssue(after.verdict.copyClass) ? after : { ...after, verdict: inMotion };
+}
+
+function byKey<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T> {
+  return new Map(items.map((item) => [keyOf(item), item]));
+}
+
+function bytesOf({ cache, events, shadow }: Look): number {
+  return (cache.value?.text.length ?? 0) + (shadow?.value?.length ?? 0) + bytesWaiting(events);
+}
+
+function bytesWaiting(events: readonly OutboxEvent[]): number {
+  return events.reduce((bytes, { entry }) => bytes + (entry.value?.length ?? 0), 0);
+}
+
 /** A parked event that a newer write has overtaken stands for nothing any more; others are processed in a moment. */
 function stillOf(
   events: readonly OutboxEvent[],
@@ -315,11 +358,12 @@ function stillOf(
 }
 
 /** What is kept of a suspect until it is confirmed: a page of large values must not stay in memory that long. */
-export function withoutContents({ look, verdict }: Inspection): Inspection {
+export function withoutContents({ look, verdict, bytes }: Inspection): Inspection {
   const { cache, shadow } = look;
   const value = cache.value === undefined ? undefined : { ...cache.value, text: "" };
   return {
     verdict,
+    bytes,
     look: {
       ...look,
       events: [],

@@ -2,11 +2,17 @@ import type { Clock } from "../lib/clock.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import { isIssue } from "./classify.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import type { ItemDecision, ItemWork } from "./finish-item.ts";
-import type { Inspection, Looker } from "./looker.ts";
-import type { KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
+import type { ItemDecision, ItemWork } from "./finish-page.ts";
+import type { Inspection, LivingInspection, Looker } from "./looker.ts";
+import type { ItemChange, KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
 import { newestVersion, planRepair, type RepairAction } from "./plan-repair.ts";
-import { madeUnder, type PlanWorkOptions, repairMark, workThrough } from "./plan-work.ts";
+import {
+  decideOpen,
+  madeUnder,
+  type PlanWorkOptions,
+  repairMark,
+  workThrough,
+} from "./plan-work.ts";
 import type { RepairSteps } from "./repair-port.ts";
 import type { OnRepaired } from "./repairer.ts";
 import { stepRepair } from "./step-repair.ts";
@@ -77,34 +83,25 @@ export class PlanApplier {
 
   #work(plan: KeptPlan): ItemWork {
     return {
-      decide: (item) => this.#decide(plan, item),
+      decide: (items) =>
+        decideOpen(this.#parts.looker, items, {
+          isOpen: ({ state }) => state === "planned" || state === "begun",
+          decide: (item, seen) => this.#decide(plan, item, seen),
+        }),
       movedState: "moved",
       failedState: "failed",
     };
   }
 
-  async #decide(plan: KeptPlan, item: KeptItem): Promise<ItemDecision> {
-    const { steps, looker } = this.#parts;
-    if (item.state !== "planned" && item.state !== "begun") return { do: "nothing" };
-    const seen = await looker.inspectAgain(item.key);
+  #decide(plan: KeptPlan, item: KeptItem, seen: LivingInspection): ItemDecision {
+    const { steps } = this.#parts;
     const idempotencyKey = repairMark(plan.id);
     const version = madeUnder(seen.look, idempotencyKey);
     if (version !== undefined) return { do: "note", end: { state: "applied", version } };
     if (!isAsPlanned(plan, item, seen)) return { do: "note", end: endOfChanged(item, seen) };
-    const taken = takenAway(seen.look, item.action);
-    const { nowMs } = seen.look.cache;
     return {
       do: "step",
-      before:
-        item.state === "begun"
-          ? undefined
-          : {
-              state: "begun",
-              taken: taken && {
-                value: taken.value,
-                expiresAtMs: taken.ttlMs === null ? null : nowMs + taken.ttlMs,
-              },
-            },
+      before: item.state === "begun" ? undefined : begun(item, seen),
       step: () => stepRepair(steps, seen.look, item.action, { life: seen.life, idempotencyKey }),
       after: (made) => {
         const done = { how: item.action, version: made ?? null, note: `plan ${plan.id}` };
@@ -126,6 +123,18 @@ function isAsPlanned(plan: KeptPlan, item: KeptItem, { look, verdict }: Inspecti
     fingerprintOf(look) === item.fingerprint &&
     planRepair(look, verdict.copyClass, plan.strategy).action === item.action
   );
+}
+
+function begun({ action }: KeptItem, { look }: Inspection): ItemChange {
+  const taken = takenAway(look, action);
+  const { nowMs } = look.cache;
+  return {
+    state: "begun",
+    taken: taken && {
+      value: taken.value,
+      expiresAtMs: taken.ttlMs === null ? null : nowMs + taken.ttlMs,
+    },
+  };
 }
 
 /** Somebody has changed the key, which may have been this plan's own step before a crash where that leaves no trace. */

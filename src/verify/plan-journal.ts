@@ -1,4 +1,4 @@
-import { chunksOf } from "../lib/chunks-of.ts";
+import { chunksBySize } from "../lib/chunks-by-size.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import {
@@ -11,10 +11,13 @@ import type { CopyClass } from "./classify.ts";
 import type { RepairAction, RepairStrategy } from "./plan-repair.ts";
 
 const PLAN = "repair_plan";
-const ITEM = "repair_item";
+const PAGE_KIND = "repair_page";
 
 /** Plans that are kept at most, however few keys they have: fewer than one list can show. */
 const PLANS_MAX = 400;
+
+/** What the items of a page have of values, in characters: kept as JSON they may take six times as much, and a record has its limit. */
+const PAGE = { itemsMax: 128, sizeMax: 2_000_000 };
 
 /** planned → applying → applied → undoing → undone; a plan may be undone before all of it was applied. */
 export type PlanState = "planned" | "applying" | "applied" | "undoing" | "undone";
@@ -57,6 +60,8 @@ export interface PlannedItem {
   readonly fingerprint: string;
   /** The newest version that either side had, when the plan was made. */
   readonly seenVersion: Version | null;
+  /** About how much of values both sides had then. */
+  readonly bytes: number;
 }
 
 export interface KeptItem extends PlannedItem {
@@ -69,12 +74,14 @@ export interface KeptItem extends PlannedItem {
   readonly why: string | null;
 }
 
+const UNTOUCHED = { state: "planned", taken: null, version: null, why: null } as const;
+
 /** What may change of an item. */
 export type ItemChange = Partial<Omit<KeptItem, keyof PlannedItem>>;
 
-/** An item as it was read, to be changed by whoever read it last. */
-export interface ItemRecord {
-  readonly item: KeptItem;
+/** Items that are worked on together, many with small values or few with large ones, as they were read: to be changed by whoever read them last. */
+export interface PlanPage {
+  readonly items: readonly KeptItem[];
   readonly record: KeptRecord;
 }
 
@@ -91,29 +98,25 @@ export class PlanJournal {
 
   /** The items first: a plan that is there is whole. They are kept until `itemsExpireAtMs`. */
   async keep(
-    plan: KeptPlan,
+    plan: Omit<KeptPlan, "items">,
     items: readonly PlannedItem[],
     itemsExpireAtMs: number,
   ): Promise<void> {
-    const records = items.map((planned, at): NewRecord => {
-      const item: KeptItem = {
-        ...planned,
-        state: "planned",
-        taken: null,
-        version: null,
-        why: null,
-      };
-      return {
-        kind: ITEM,
-        id: `${plan.id}/${String(at).padStart(6, "0")}`,
-        group: plan.id,
-        atMs: plan.madeAtMs,
-        expiresAtMs: itemsExpireAtMs,
-        body: { ...item },
-      };
-    });
-    for (const some of chunksOf(records, RECORDS_MAX)) await this.#records.put(some);
-    await this.#records.put([planRecord(plan)]);
+    const pages = chunksBySize(items, ({ bytes }) => bytes, PAGE);
+    for (const [at, page] of pages.entries()) {
+      const kept = page.map((planned): KeptItem => ({ ...planned, ...UNTOUCHED }));
+      await this.#records.put([
+        {
+          kind: PAGE_KIND,
+          id: `${plan.id}/${String(at).padStart(6, "0")}`,
+          group: plan.id,
+          atMs: plan.madeAtMs,
+          expiresAtMs: itemsExpireAtMs,
+          body: { items: kept },
+        },
+      ]);
+    }
+    await this.#records.put([planRecord({ ...plan, items: items.length })]);
   }
 
   /** Error: PLAN_NOT_FOUND. */
@@ -136,37 +139,37 @@ export class PlanJournal {
     return record;
   }
 
-  /** The items of a plan, `limit` at a time: one may hold a value of the largest size. */
-  async *items(planId: string, limit: number): AsyncGenerator<readonly ItemRecord[]> {
+  /** The items of a plan, page by page. */
+  async *pages(planId: string): AsyncGenerator<PlanPage> {
     let last: KeptRecord | undefined;
     for (;;) {
-      const page: readonly KeptRecord[] = await this.#records.list(ITEM, {
+      const [record]: readonly KeptRecord[] = await this.#records.list(PAGE_KIND, {
         group: planId,
-        limit,
+        limit: 1,
         ...(last === undefined ? {} : { before: last }),
       });
-      if (page.length > 0) yield page.map(read);
-      last = page.at(-1);
-      if (page.length < limit) return;
+      if (record === undefined) return;
+      yield read(record);
+      last = record;
     }
   }
 
-  /** Changes an item unless it has changed since it was read: then, as undefined, it is somebody else's. */
+  /** Changes items of a page, each by its place, unless the page has changed since it was read: then, as undefined, nothing is changed. */
   async advance(
-    { item, record }: ItemRecord,
-    change: ItemChange,
+    { items, record }: PlanPage,
+    changes: ReadonlyMap<number, ItemChange>,
     expiresAtMs: number,
-  ): Promise<ItemRecord | undefined> {
-    const changed = { ...item, ...change };
+  ): Promise<PlanPage | undefined> {
+    const changed = items.map((item, place) => ({ ...item, ...changes.get(place) }));
     const { kind, id, group, atMs, revision } = record;
-    const next = { kind, id, group, atMs, expiresAtMs, body: { ...changed } };
+    const next = { kind, id, group, atMs, expiresAtMs, body: { items: changed } };
     if (!(await this.#records.replace(next, revision))) return undefined;
-    return { item: changed, record: { ...next, revision: revision + 1 } };
+    return { items: changed, record: { ...next, revision: revision + 1 } };
   }
 
-  /** The item as it stands now. Error: PLAN_NOT_FOUND, once it is kept no more. */
-  async again({ record }: ItemRecord): Promise<ItemRecord> {
-    const now = await this.#records.get(ITEM, record.id);
+  /** The page as it stands now. Error: PLAN_NOT_FOUND, once it is kept no more. */
+  async again({ record }: PlanPage): Promise<PlanPage> {
+    const now = await this.#records.get(PAGE_KIND, record.id);
     if (now === undefined) throw notFound(record.group);
     return read(now);
   }
@@ -179,7 +182,7 @@ export class PlanJournal {
       kept += planOf({ body }).items;
       if (at === 0 || (kept <= itemsMax && at < PLANS_MAX)) continue;
       await this.#records.remove(PLAN, id);
-      await this.#records.trim(ITEM, { group: id, keep: 0 });
+      await this.#records.trim(PAGE_KIND, { group: id, keep: 0 });
     }
   }
 }
@@ -201,6 +204,6 @@ function notFound(id: string): LockstepError {
   );
 }
 
-function read(record: KeptRecord): ItemRecord {
-  return { item: record.body as unknown as KeptItem, record };
+function read(record: KeptRecord): PlanPage {
+  return { items: record.body["items"] as readonly KeptItem[], record };
 }

@@ -5,14 +5,21 @@ import type { Version } from "../model/version.ts";
 import type { WriteCommand } from "../model/write-command.ts";
 import { isIssue } from "./classify.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import type { ItemDecision, ItemWork } from "./finish-item.ts";
-import type { Inspection, Looker } from "./looker.ts";
+import type { ItemDecision, ItemWork } from "./finish-page.ts";
+import type { Inspection, LivingInspection, Looker } from "./looker.ts";
 import type { KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
 import { newestVersion } from "./plan-repair.ts";
-import { madeUnder, type PlanWorkOptions, repairMark, workThrough } from "./plan-work.ts";
+import {
+  decideOpen,
+  madeUnder,
+  type PlanWorkOptions,
+  repairMark,
+  workThrough,
+} from "./plan-work.ts";
 import type { RepairSteps } from "./repair-port.ts";
 import type { OnRepaired } from "./repairer.ts";
 import { rewrite } from "./step-repair.ts";
+import type { TakenAway } from "./taken-away.ts";
 
 export interface UndonePlan {
   readonly planId: string;
@@ -80,29 +87,35 @@ export class PlanUndoer {
 
   #work(plan: KeptPlan): ItemWork {
     return {
-      decide: (item) => this.#decide(plan, item),
+      decide: (items) => {
+        const nowMs = this.#parts.clock.nowMs();
+        return decideOpen(this.#parts.looker, items, {
+          isOpen: (item) => valueLeft(item, nowMs) !== undefined,
+          decide: (item, seen) => this.#decide(plan, item, { seen, nowMs }),
+        });
+      },
       movedState: "stands",
       failedState: "restore_failed",
     };
   }
 
-  async #decide(plan: KeptPlan, item: KeptItem): Promise<ItemDecision> {
-    const { steps, looker, clock } = this.#parts;
-    const { taken, state } = item;
-    if ((state !== "applied" && state !== "begun") || taken === null) return { do: "nothing" };
-    const ttlMs = taken.expiresAtMs === null ? null : taken.expiresAtMs - clock.nowMs();
-    if (ttlMs !== null && ttlMs <= 0) return { do: "nothing" };
-
-    const seen = await looker.inspectAgain(item.key);
+  #decide(
+    plan: KeptPlan,
+    item: KeptItem,
+    { seen, nowMs }: { readonly seen: LivingInspection; readonly nowMs: number },
+  ): ItemDecision {
+    const { steps } = this.#parts;
+    const left = valueLeft(item, nowMs);
+    if (left === undefined) return { do: "nothing" };
     const idempotencyKey = undoMark(plan.id);
     if (madeUnder(seen.look, idempotencyKey) !== undefined)
       return { do: "note", end: { state: "restored" } };
-    if (state === "begun" && fingerprintOf(seen.look) === item.fingerprint)
+    if (item.state === "begun" && fingerprintOf(seen.look) === item.fingerprint)
       return { do: "nothing" };
     if (!isAsLeft(seen, versionLeft(plan, item, seen)))
       return { do: "note", end: { state: "stands" } };
     const { key } = item;
-    const { value } = taken;
+    const { value, ttlMs } = left;
     const ids = { sessionId: null, interactionId: null };
     const command: WriteCommand = {
       op: "set",
@@ -123,6 +136,13 @@ export class PlanUndoer {
       },
     };
   }
+}
+
+/** What a repair took away and an undo can bring back, and what that has left to live; undefined where there is nothing. */
+function valueLeft({ state, taken }: KeptItem, nowMs: number): TakenAway | undefined {
+  if ((state !== "applied" && state !== "begun") || taken === null) return undefined;
+  const ttlMs = taken.expiresAtMs === null ? null : taken.expiresAtMs - nowMs;
+  return ttlMs !== null && ttlMs <= 0 ? undefined : { value: taken.value, ttlMs };
 }
 
 /** A crash may have kept the version of the repair's write from being noted; then the key itself says whether it was made. */

@@ -1,14 +1,16 @@
 import type { Clock } from "../lib/clock.ts";
+import { Flights } from "../lib/flights.ts";
 import { versionUnder } from "../model/idempotency.ts";
 import { NAMED_KEYS_MAX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { Look } from "./classify.ts";
-import { finishItem, type ItemWork } from "./finish-item.ts";
+import { finishPage, type ItemDecision, type ItemWork } from "./finish-page.ts";
+import type { LivingInspection, Looker } from "./looker.ts";
 import type { ItemState, KeptItem, KeptPlan, PlanJournal } from "./plan-journal.ts";
 
-/** So many keys are worked on at once: each may hold three values of the largest size. */
-const ITEMS_AT_ONCE = 16;
+/** Pages that are worked on together: while one waits for the cache or the store, the other is judged. */
+const PAGES_AT_ONCE = 2;
 
 /** How long work may go on, and who hears of it. */
 export interface PlanWorkOptions {
@@ -38,7 +40,7 @@ export class PlanTally {
 }
 
 /**
- * Works through all items of a plan, some at a time. Ends early when cancelled, when the plan is no longer in the state
+ * Works through all items of a plan, page by page. Ends early when cancelled, when the plan is no longer in the state
  * for it, or when a backend does not answer; all that was done by then is kept, and the same call goes on from there.
  */
 export async function workThrough(
@@ -49,25 +51,56 @@ export async function workThrough(
 ): Promise<PlanTally> {
   const tally = new PlanTally();
   const { expiresAtMs } = plan;
-  for await (const page of journal.items(plan.id, ITEMS_AT_ONCE)) {
-    if (signal?.aborted === true) {
-      throw new LockstepError(
-        "ABORTED",
-        `Cancelled after ${tally.done} of ${plan.items} keys; the same call goes on from there.`,
-      );
+  const flights = new Flights(PAGES_AT_ONCE);
+  let ended: "cancelled" | "by another" | undefined;
+  let pages = 0;
+  try {
+    for await (const page of journal.pages(plan.id)) {
+      if (flights.hasFailed) break;
+      if (signal?.aborted === true) ended = "cancelled";
+      else if (pages > 0 && (await journal.plan(plan.id)).state !== plan.state)
+        ended = "by another";
+      if (ended !== undefined) break;
+      pages += 1;
+      await flights.begin(async () => {
+        const items = await finishPage({ journal, clock, expiresAtMs }, page, work);
+        for (const item of items) tally.add(item, work);
+        progress?.(tally.done, plan.items);
+      });
     }
-    if (tally.done > 0 && (await journal.plan(plan.id)).state !== plan.state)
-      throw new LockstepError("PLAN_REFUSED", "Another call has ended this one's work.");
-    const ended = await Promise.allSettled(
-      page.map((found) => finishItem({ journal, clock, expiresAtMs }, found, work)),
-    );
-    for (const one of ended) {
-      if (one.status === "rejected") throw one.reason;
-      tally.add(one.value, work);
-    }
-    progress?.(tally.done, plan.items);
+  } finally {
+    await flights.land();
   }
+  if (ended === "cancelled") {
+    throw new LockstepError(
+      "ABORTED",
+      `Cancelled after ${tally.done} of ${plan.items} keys; the same call goes on from there.`,
+    );
+  }
+  if (ended === "by another")
+    throw new LockstepError("PLAN_REFUSED", "Another call has ended this one's work.");
   return tally;
+}
+
+/** Looks at the keys of those items that are open still, all together, and decides for each by what was seen. */
+export async function decideOpen(
+  looker: Looker,
+  items: readonly KeptItem[],
+  {
+    isOpen,
+    decide,
+  }: {
+    readonly isOpen: (item: KeptItem) => boolean;
+    readonly decide: (item: KeptItem, seen: LivingInspection) => ItemDecision;
+  },
+): Promise<readonly ItemDecision[]> {
+  const open = items.filter(isOpen);
+  const looks = await looker.inspectAgain(open.map(({ key }) => key));
+  const seen = new Map(open.map((item, at) => [item, looks[at] as LivingInspection]));
+  return items.map((item) => {
+    const look = seen.get(item);
+    return look === undefined ? { do: "nothing" } : decide(item, look);
+  });
 }
 
 /** The version of the write that was made under this idempotency key, if it was made and is still remembered. */

@@ -1,4 +1,4 @@
-import { chunksOf } from "../lib/chunks-of.ts";
+import { chunksBySize } from "../lib/chunks-by-size.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import { contentHash } from "../model/content-hash.ts";
@@ -7,7 +7,7 @@ import { LockstepError } from "../model/lockstep-error.ts";
 import type { CacheVerifier } from "./cache-verifier.ts";
 import type { CopyClass } from "./classify.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { hasChanged, type Inspection, type Looker } from "./looker.ts";
+import { CLOSE_LOOKS, hasChanged, type Inspection, type Looker } from "./looker.ts";
 import type { PlanJournal, PlannedItem } from "./plan-journal.ts";
 import {
   newestVersion,
@@ -21,9 +21,6 @@ export const PLAN_ITEMS_MAX = 1000;
 
 /** How long a plan may be applied after it was made, milliseconds. */
 export const PLAN_LIFE_MS = 3_600_000;
-
-/** So many keys are looked at at once: each look may hold two values of the largest size. */
-const LOOKS_AT_ONCE = 16;
 
 export interface RepairPlanReport {
   /** null where there is nothing that a plan could do; then nothing was kept. */
@@ -98,7 +95,6 @@ export class RepairPlanner {
         strategy,
         prefix,
         digest,
-        items: items.length,
         madeAtMs,
         expiresAtMs,
         state: "planned",
@@ -152,28 +148,35 @@ export class RepairPlanner {
     found: readonly Inspection[],
     strategy: RepairStrategy,
   ): Promise<readonly PlannedItem[]> {
-    const planned: (PlannedItem | undefined)[] = [];
-    for (const some of chunksOf(found, LOOKS_AT_ONCE))
-      planned.push(...(await Promise.all(some.map((one) => this.#planOne(one, strategy)))));
-    return planned.filter((item) => item !== undefined);
+    const planned: PlannedItem[] = [];
+    for (const some of chunksBySize(found, ({ bytes }) => bytes, CLOSE_LOOKS)) {
+      const looks = await this.#parts.looker.inspectAgain(some.map(({ look }) => look.cache.key));
+      for (const [at, seen] of looks.entries()) {
+        const item = planOne(some[at] as Inspection, seen, strategy);
+        if (item !== undefined) planned.push(item);
+      }
+    }
+    return planned;
   }
+}
 
-  async #planOne(found: Inspection, strategy: RepairStrategy): Promise<PlannedItem | undefined> {
-    const { key } = found.look.cache;
-    const { look, verdict } = await this.#parts.looker.inspectAgain(key);
-    const { copyClass } = verdict;
-    const isSame =
-      copyClass === found.verdict.copyClass && !hasChanged(found.look.cache, look.cache);
-    if (!isSame) return undefined;
-    const { action } = planRepair(look, copyClass, strategy);
-    return {
-      key,
-      copyClass,
-      action,
-      fingerprint: fingerprintOf(look),
-      seenVersion: newestVersion(look),
-    };
-  }
+function planOne(
+  found: Inspection,
+  { look, verdict, bytes }: Inspection,
+  strategy: RepairStrategy,
+): PlannedItem | undefined {
+  const { copyClass } = verdict;
+  const isSame = copyClass === found.verdict.copyClass && !hasChanged(found.look.cache, look.cache);
+  if (!isSame) return undefined;
+  const { action } = planRepair(look, copyClass, strategy);
+  return {
+    key: look.cache.key,
+    copyClass,
+    action,
+    fingerprint: fingerprintOf(look),
+    seenVersion: newestVersion(look),
+    bytes,
+  };
 }
 
 function counted<Name extends string>(names: readonly Name[]): Partial<Record<Name, number>> {

@@ -1,3 +1,4 @@
+import PQueue from "p-queue";
 import type { CopyCachePort } from "../cache/copy-cache-port.ts";
 import { keepCopy, keepLoaded } from "../kv/keep-copy.ts";
 import { newestOf } from "../model/entry.ts";
@@ -6,15 +7,19 @@ import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StatementLife } from "../store/statement-life.ts";
 import type { StoreAuthorityPort } from "../store/store-authority-port.ts";
 import type { StorePort } from "../store/store-port.ts";
-import { newestPerKey } from "../sync/project-batch.ts";
+import { nothingToAcknowledge } from "../sync/acknowledger.ts";
 import type { Look } from "./classify.ts";
+import { GroupedLandings } from "./grouped-landings.ts";
 import type { RepairSteps, StepOutcome } from "./repair-port.ts";
+
+/** So many writes are under way at once: where each is a command of its own, others want a connection too. */
+const WRITES_AT_ONCE = 16;
 
 /** The store decides: each change is one store transaction, guarded by the version that was observed. */
 export class StoreFirstRepair implements RepairSteps {
   readonly #cache: CopyCachePort;
-  readonly #store: StorePort;
-  readonly #outbox: OutboxPort;
+  readonly #landings: GroupedLandings;
+  readonly #queue = new PQueue({ concurrency: WRITES_AT_ONCE });
   readonly #authority: StoreAuthorityPort;
 
   constructor(parts: {
@@ -24,30 +29,21 @@ export class StoreFirstRepair implements RepairSteps {
     readonly authority: StoreAuthorityPort;
   }) {
     this.#cache = parts.cache;
-    this.#store = parts.store;
-    this.#outbox = parts.outbox;
+    this.#landings = new GroupedLandings({ ...parts, acknowledge: nothingToAcknowledge });
     this.#authority = parts.authority;
   }
 
-  async rewrite({ shadow, events }: Look, command: WriteCommand) {
-    const observed = newestOf([
-      ...(shadow === undefined ? [] : [shadow]),
-      ...events.map((event) => event.entry),
-    ]);
-    const written = await this.#authority.write(command, {
-      to: "shadow",
-      guard: { version: observed?.version ?? null },
-      onCommitted: (current) => keepCopy(this.#cache, command.key, current),
-    });
-    // A repair has neither condition nor idempotency key, so nothing else can stand in its way.
-    if (written.outcome !== "written") return { outcome: "moved" } as const;
-    return { outcome: "done", version: written.entry.version } as const;
+  async rewrite(look: Look, command: WriteCommand) {
+    // Writes that the store takes together had better come together.
+    if (this.#authority.groupsWrites) return this.#rewrite(look, command);
+    return this.#queue.add(() => this.#rewrite(look, command));
   }
 
-  async syncNow({ events }: Look, life: StatementLife): Promise<StepOutcome> {
+  async syncNow({ cache, events }: Look, life: StatementLife): Promise<StepOutcome> {
     if (events.length === 0) return "moved";
-    await this.#store.applyNewer(newestPerKey(events), "EVENT_BASED", life);
-    await this.#outbox.markProcessed(events.map((event) => event.id));
+    const entries = events.map(({ entry }) => entry);
+    const eventIds = events.map(({ id }) => id);
+    await this.#landings.land({ key: cache.key, entries, eventIds, life });
     return "done";
   }
 
@@ -89,5 +85,20 @@ export class StoreFirstRepair implements RepairSteps {
       keepLoaded(this.#cache, cache.key, loaded, stamp),
     );
     return current === undefined ? "moved" : "done";
+  }
+
+  async #rewrite({ shadow, events }: Look, command: WriteCommand) {
+    const observed = newestOf([
+      ...(shadow === undefined ? [] : [shadow]),
+      ...events.map((event) => event.entry),
+    ]);
+    const written = await this.#authority.write(command, {
+      to: "shadow",
+      guard: { version: observed?.version ?? null },
+      onCommitted: (current) => keepCopy(this.#cache, command.key, current),
+    });
+    // A repair has neither condition nor idempotency key, so nothing else can stand in its way.
+    if (written.outcome !== "written") return { outcome: "moved" } as const;
+    return { outcome: "done", version: written.entry.version } as const;
   }
 }

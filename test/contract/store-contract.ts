@@ -65,6 +65,7 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
           () => store.ping(),
           () => store.storeId(),
           () => store.get("user:1"),
+          () => store.getEach(["user:1"]),
           () => store.getMany(["user:1"]),
           () => store.applyNewer([entryOf()], "ASYNC_THREAD"),
           () => store.scan({ limit: 1 }),
@@ -83,11 +84,12 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
       });
     });
 
-    describe("get and getMany", () => {
+    describe("get, getEach and getMany", () => {
       it("know nothing of a key that was never written", async () => {
         const { store } = await open();
 
         expect(await store.get("user:1")).toBeUndefined();
+        expect(await store.getEach(["user:1"])).toEqual(new Map());
         expect(await store.getMany(["user:1"])).toEqual(new Map());
       });
 
@@ -106,6 +108,7 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
         expect(row).toEqual({ ...entry, syncMethod: "EVENT_BASED", syncedAtMs: row?.syncedAtMs });
         expect(row?.syncedAtMs).toBeGreaterThanOrEqual(beforeMs);
         expect(row?.syncedAtMs).toBeLessThanOrEqual(nowMs());
+        expect(await store.getEach(["user:1"])).toEqual(new Map([["user:1", row]]));
         expect(await store.getMany(["user:1"])).toEqual(new Map([["user:1", row]]));
       });
 
@@ -144,10 +147,12 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
         const { store } = await open();
         await store.applyNewer([entryOf({ key: "a" }), tombstoneOf({ key: "b" })], "ASYNC_THREAD");
 
-        const rows = await store.getMany(["b", "nothing", "a", "b"]);
+        for (const read of ["getEach", "getMany"] as const) {
+          const rows = await store[read](["b", "nothing", "a", "b"]);
 
-        expect([...rows.keys()].toSorted()).toEqual(["a", "b"]);
-        expect(await store.getMany([])).toEqual(new Map());
+          expect([...rows.keys()].toSorted()).toEqual(["a", "b"]);
+          expect(await store[read]([])).toEqual(new Map());
+        }
       });
 
       it("see at once what another connection was told is written", async () => {
@@ -158,6 +163,7 @@ export function describeStoreContract(name: string, openHarness: OpenShadowHarne
           await another.store.applyNewer([entry], "ASYNC_THREAD");
 
           expect(await store.get("user:1")).toMatchObject({ value: `round ${round}` });
+          expect((await store.getEach(["user:1"])).get("user:1")?.version).toBe(entry.version);
           expect((await store.getMany(["user:1"])).get("user:1")?.version).toBe(entry.version);
         }
       });

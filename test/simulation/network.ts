@@ -61,6 +61,7 @@ const REPEATABLE = new Set([
 /** Replies after which a process acts on what it has read: whoever stands still here acts on what may have changed. */
 const READ_BEFORE_ACT = new Set([
   "get",
+  "getEach",
   "getMany",
   "claim",
   "observe",

@@ -79,6 +79,15 @@ function fakeRows(
     if (afterKey === undefined) return rows;
     return rows.filter(({ key }) => compareBytes(key, afterKey) > 0);
   };
+  const getMany = async (keys: readonly string[]) => {
+    reach();
+    const found = new Map<string, ShadowEntry>();
+    for (const key of keys) {
+      const row = server.rows.get(key);
+      if (row !== undefined) found.set(key, row);
+    }
+    return found;
+  };
   return {
     kind: "mongodb",
     async storeId() {
@@ -92,15 +101,8 @@ function fakeRows(
       reach();
       return server.rows.get(key);
     },
-    async getMany(keys) {
-      reach();
-      const found = new Map<string, ShadowEntry>();
-      for (const key of keys) {
-        const row = server.rows.get(key);
-        if (row !== undefined) found.set(key, row);
-      }
-      return found;
-    },
+    getMany,
+    getEach: getMany,
     async getDigests(keys) {
       reach();
       const found = new Map<string, ShadowDigest>();

@@ -38,7 +38,14 @@ export function steerReads(
   for (const method of ["observe", "contents", "digests"] as const)
     world.steered.cache.on(method, beforeRead);
   world.steered.outbox.on("unprocessedOf", beforeRead);
-  for (const method of ["get", "getMany", "getDigests", "scanContents", "scanDigests"] as const)
+  for (const method of [
+    "get",
+    "getEach",
+    "getMany",
+    "getDigests",
+    "scanContents",
+    "scanDigests",
+  ] as const)
     world.steered.store.on(method, beforeRead);
 }
 

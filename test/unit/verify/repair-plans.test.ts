@@ -1,5 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
+import { LockstepError } from "../../../src/model/lockstep-error.ts";
+import type { NewRecord } from "../../../src/store/records-port.ts";
 import { isIssue } from "../../../src/verify/classify.ts";
+import type { KeptItem } from "../../../src/verify/plan-journal.ts";
 import { PLAN_ITEMS_MAX, PLAN_LIFE_MS } from "../../../src/verify/repair-planner.ts";
 import { setOf } from "../../contract/commands.ts";
 import {
@@ -20,8 +23,7 @@ const DRIFTS: Readonly<Record<string, (world: RepairPlansWorld, key: string) => 
     redis.values.set(key, value);
     redis.metas.set(key, meta);
   },
-  missing: ({ database }, key) =>
-    database.query("DELETE FROM kvshadow WHERE key = ?").run(Buffer.from(key)),
+  missing: (world, key) => removeRow(world, key),
 };
 const KEYS = Object.keys(DRIFTS);
 const MENDED = { changed: "theirs", removed: null, stale: "stored", missing: "ours" };
@@ -40,6 +42,27 @@ async function planned(world: RepairPlansWorld): Promise<string> {
   const { planId } = await world.planner.plan({ strategy: "auto" });
   if (planId === null) throw new Error("Nothing was planned.");
   return planId;
+}
+
+/** More than fit into two pages. */
+const MANY = 300;
+
+async function openManyDrifted() {
+  const world = await openRepairPlansWorld();
+  for (let i = 0; i < MANY; i += 1) {
+    await world.write(`user:${i}`);
+    world.redis.set(`user:${i}`, "theirs");
+  }
+  return world;
+}
+
+async function pagesOf({ kept }: RepairPlansWorld): Promise<readonly (readonly KeptItem[])[]> {
+  const pages = await kept.list("repair_page", { limit: 100 });
+  return pages.map(({ body }) => body["items"] as readonly KeptItem[]);
+}
+
+function removeRow({ database }: RepairPlansWorld, key: string): void {
+  database.query("DELETE FROM kvshadow WHERE key = ?").run(Buffer.from(key));
 }
 
 async function valuesIn(world: RepairPlansWorld) {
@@ -232,11 +255,7 @@ describe("applying a plan", () => {
   });
 
   it("stops when it is cancelled, and goes on when it is called again", async () => {
-    const world = await openRepairPlansWorld();
-    for (let i = 0; i < 40; i += 1) {
-      await world.write(`user:${i}`);
-      world.redis.set(`user:${i}`, "theirs");
-    }
+    const world = await openManyDrifted();
     const planId = await planned(world);
     const running = new AbortController();
     const seen: number[] = [];
@@ -250,8 +269,8 @@ describe("applying a plan", () => {
     });
 
     await expect(cut).rejects.toMatchObject({ code: "ABORTED" });
-    expect(seen).toEqual([16]);
-    expect(await world.apply(planId)).toMatchObject({ applied: 40, moved: 0 });
+    expect(seen.at(-1)).toBeLessThan(MANY);
+    expect(await world.apply(planId)).toMatchObject({ applied: MANY, moved: 0 });
   });
 
   it("is shared by two processes that do it at once", async () => {
@@ -268,6 +287,139 @@ describe("applying a plan", () => {
     expect(await valuesIn(world)).toEqual(MENDED);
     await world.undo(planId);
     expect(await valuesIn(world)).toEqual(UNDONE);
+  });
+});
+
+describe("the keys of one page", () => {
+  it("come to their own ends: one that moved, one that is refused and one that is no text cost the others nothing", async () => {
+    const world = await openRepairPlansWorld();
+    const good = Array.from({ length: 20 }, (_, i) => `good:${i}`);
+    for (const key of [...good, "moved", "refused", "binary", "edited"]) await world.write(key);
+    for (const key of [...good, "moved", "refused"]) removeRow(world, key);
+    world.redis.set("binary", Buffer.from([0xff, 0xfe]));
+    world.redis.set("edited", "theirs");
+    world.database
+      .query(
+        `CREATE TRIGGER forbid BEFORE INSERT ON kvshadow
+         WHEN NEW.key = CAST('refused' AS BLOB) BEGIN SELECT RAISE(ABORT, 'by a rule'); END`,
+      )
+      .run();
+    const planId = await planned(world);
+    await world.write("moved", "live");
+
+    const report = await world.apply(planId);
+
+    expect(report).toMatchObject({ applied: 21, moved: 1, failed: 2, movedKeys: ["moved"] });
+    const why = new Map(report.failedKeys.map((failed) => [failed.key, failed.why]));
+    expect([...why.keys()].sort()).toEqual(["binary", "refused"]);
+    expect(why.get("binary")).toContain("not UTF-8");
+    expect(why.get("refused")).toContain("by a rule");
+    for (const key of good) expect((await world.past.store.get(key))?.value).toBe("ours");
+    expect(await world.past.store.get("refused")).toBeUndefined();
+    expect((await world.past.store.get("moved"))?.value).toBe("live");
+    expect((await world.past.store.get("edited"))?.value).toBe("theirs");
+  });
+
+  it("ask each side a few times, however many they are", async () => {
+    const world = await openRepairPlansWorld();
+    for (let i = 0; i < 100; i += 1) {
+      await world.write(`user:${i}`);
+      removeRow(world, `user:${i}`);
+    }
+    const planId = await planned(world);
+    world.calls.length = 0;
+
+    expect(await world.apply(planId)).toMatchObject({ applied: 100 });
+
+    const times: Record<string, number> = {};
+    for (const call of world.calls) times[call] = (times[call] ?? 0) + 1;
+    // Looked at and looked at again; noted before and after, as the plan's own state is.
+    expect(times).toMatchObject({
+      "cache.observe": 2,
+      "store.getEach": 1,
+      "outbox.unprocessedOf": 2,
+      "records.replace": 4,
+    });
+    // Whoever comes first goes at once.
+    expect(times["store.applyNewer"]).toBeLessThanOrEqual(3);
+    expect(times["cache.acknowledge"]).toBeLessThanOrEqual(3);
+  });
+
+  it("are few where their values are large", async () => {
+    const world = await openRepairPlansWorld();
+    for (let i = 0; i < 5; i += 1) {
+      await world.write(`large:${i}`, "x".repeat(900_000));
+      removeRow(world, `large:${i}`);
+    }
+
+    const planId = await planned(world);
+
+    expect((await pagesOf(world)).map(({ length }) => length)).toEqual([1, 2, 2]);
+    expect(await world.apply(planId)).toMatchObject({ applied: 5 });
+  });
+
+  it("are left alone where what would be taken away is too large to be kept, and the others mended", async () => {
+    const world = await openDrifted();
+    await world.write("huge", "x".repeat(2_100_000));
+    world.redis.set("huge", "theirs");
+    const planId = await planned(world);
+    world.steeredRecords.on("replace", async (proceed, [record]) => {
+      if (JSON.stringify((record as NewRecord).body).length < 2_000_000) return proceed();
+      throw new LockstepError("DOCUMENT_REFUSED", "It is too large.");
+    });
+
+    const report = await world.apply(planId);
+
+    expect(report).toMatchObject({
+      applied: 4,
+      failed: 1,
+      failedKeys: [{ key: "huge", why: "It is too large." }],
+    });
+    expect((await world.past.store.get("huge"))?.value).toHaveLength(2_100_000);
+    expect(await valuesIn(world)).toEqual(MENDED);
+  });
+
+  it("are each repaired once where two processes take on several pages at once", async () => {
+    const world = await openManyDrifted();
+    const other = await openRepairPlansWorld({ on: world });
+    const planId = await planned(world);
+
+    const both = await Promise.all([world.apply(planId), other.apply(planId)]);
+
+    expect(both).toMatchObject([
+      { applied: MANY, moved: 0 },
+      { applied: MANY, moved: 0 },
+    ]);
+    const kept = (await pagesOf(world)).flat();
+    expect(kept).toHaveLength(MANY);
+    // A second write would have another version than the one that was noted, and have taken the first one's value away.
+    for (const { key, version, taken } of kept) {
+      expect((await world.past.store.get(key))?.version).toBe(version);
+      expect(taken?.value).toBe("ours");
+    }
+  });
+
+  it("keep what was done when the store goes away amid their steps", async () => {
+    const world = await openDrifted();
+    const planId = await planned(world);
+    world.steered.store.on("applyNewer", async (proceed, [entries]) => {
+      if ((entries as readonly { readonly key: string }[]).some(({ key }) => key === "missing"))
+        throw new LockstepError("STORE_UNAVAILABLE", "The store is away.");
+      return proceed();
+    });
+
+    await expect(world.apply(planId)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+
+    const states = new Map((await pagesOf(world)).flat().map(({ key, state }) => [key, state]));
+    expect(Object.fromEntries(states)).toEqual({
+      changed: "applied",
+      removed: "applied",
+      stale: "applied",
+      missing: "begun",
+    });
+    world.steered.store.on("applyNewer", undefined);
+    expect(await world.apply(planId)).toMatchObject({ applied: 4, moved: 0 });
+    expect(await valuesIn(world)).toEqual(MENDED);
   });
 });
 
@@ -360,7 +512,7 @@ describe("undoing a plan", () => {
       await world.clock.advance(1);
     }
 
-    expect(await world.kept.list("repair_item", { limit: 100 })).toHaveLength(6);
+    expect(await pagesOf(world)).toHaveLength(2);
     await expect(world.undo(plans[1]!)).rejects.toMatchObject({ code: "PLAN_NOT_FOUND" });
     expect(await world.undo(plans[3]!)).toMatchObject({ restored: 3 });
   });
@@ -400,7 +552,8 @@ describe.each([
       if (!hasDied || kept?.body.state === "planned") continue;
 
       // Now another goes on, now it undoes at once.
-      const resumed = calls % 2 === 0 ? await world.apply(planId) : { applied: 4, moved: 0 };
+      const goesOn = calls % 2 === 0 && kept?.body.state === "applying";
+      const resumed = goesOn ? await world.apply(planId) : { applied: 4, moved: 0 };
       expect({ calls, ...resumed }).toMatchObject({ calls, applied: 4, moved: 0 });
       await world.undo(planId);
       const left = await valuesIn(world);

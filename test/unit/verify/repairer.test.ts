@@ -29,6 +29,37 @@ describe("Repairer", () => {
     expect(again.action).toBe("none");
   });
 
+  it("brings what many callers repair at once to the store together, and a refused key fails its own caller alone", async () => {
+    const world = await openCacheFirstWorld();
+    const keys = Array.from({ length: 40 }, (_, i) => `user:${i}`);
+    for (const key of keys) {
+      const writer = new ScriptedWriter(world, key);
+      await writer.run(writer.direct("ours"));
+    }
+    world.database.query("DELETE FROM kvshadow").run();
+    world.database
+      .query(
+        `CREATE TRIGGER forbid BEFORE INSERT ON kvshadow
+         WHEN NEW.key = CAST('user:7' AS BLOB) BEGIN SELECT RAISE(ABORT, 'by a rule'); END`,
+      )
+      .run();
+    const bulks: number[] = [];
+    world.steered.store.on("applyNewer", async (proceed, [entries]) => {
+      bulks.push((entries as readonly unknown[]).length);
+      return proceed();
+    });
+
+    const repairs = await Promise.allSettled(keys.map((key) => world.repairer.repair(key, auto)));
+
+    const refused = repairs.flatMap((one, at) => (one.status === "rejected" ? [[at, one]] : []));
+    expect(refused).toMatchObject([[7, { reason: { code: "DOCUMENT_REFUSED" } }]]);
+    for (const key of keys.filter((one) => one !== "user:7"))
+      expect((await world.past.store.get(key))?.value).toBe("ours");
+    // The first ones go at once, the rest together; what is refused is halved until it stands alone.
+    expect(Math.max(...bulks)).toBeGreaterThan(30);
+    expect(bulks.length).toBeLessThan(20);
+  });
+
   it("leaves a spoilt row without a copy as it is, and says why", async () => {
     const world = await openCacheFirstWorld();
     await plantIn(world, PLANTS.find(({ copyClass }) => copyClass === "corrupt")!);

@@ -1,4 +1,5 @@
 import mongoose, { type mongo } from "mongoose";
+import { chunksBySize } from "../../../lib/chunks-by-size.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
 import { noteWrite } from "./write-times.ts";
 
@@ -16,21 +17,10 @@ export function toBulks<T>(
   items: readonly T[],
   textBytes: (item: T) => number,
 ): readonly (readonly T[])[] {
-  const bulks: T[][] = [];
-  let bulk: T[] = [];
-  let bulkBytes = 0;
-  for (const item of items) {
-    const itemBytes = ITEM_OVERHEAD_BYTES + textBytes(item);
-    const isFull = bulk.length === BULK_ITEMS_MAX || bulkBytes + itemBytes > BULK_BYTES_MAX;
-    if (bulk.length === 0 || isFull) {
-      bulk = [];
-      bulkBytes = 0;
-      bulks.push(bulk);
-    }
-    bulk.push(item);
-    bulkBytes += itemBytes;
-  }
-  return bulks;
+  return chunksBySize(items, (item) => ITEM_OVERHEAD_BYTES + textBytes(item), {
+    itemsMax: BULK_ITEMS_MAX,
+    sizeMax: BULK_BYTES_MAX,
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { chunksOf } from "../../../lib/chunks-of.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { GroupedCalls } from "../../../lib/grouped-calls.ts";
 import {
@@ -29,6 +30,9 @@ import { toRowBulks, upsertNewer } from "./upsert-rows.ts";
 
 /** A linearizable read waits for a majority, without a limit of its own for ever. */
 const LINEARIZABLE_MS = 2_000;
+
+/** Fewer than there are connections, so that writes need not wait behind them. */
+const LINEARIZABLE_AT_ONCE = 8;
 
 /**
  * The shadow in the collection `kvshadow`. `graceMs` is how long a dead row must be kept after its
@@ -73,6 +77,17 @@ export class MongoStore implements StorePort {
       ),
     );
     return row === null ? undefined : decodeRow(row);
+  }
+
+  async getEach(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
+    if (!(await this.#connection.primaryMayMove())) return this.getMany(keys);
+    const found = new Map<string, ShadowEntry>();
+    // The server reads one row at a time linearizably.
+    for (const some of chunksOf([...new Set(keys)], LINEARIZABLE_AT_ONCE)) {
+      const rows = await Promise.all(some.map((key) => this.get(key)));
+      for (const row of rows) if (row !== undefined) found.set(row.key, row);
+    }
+    return found;
   }
 
   async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {

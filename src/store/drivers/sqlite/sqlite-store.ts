@@ -53,6 +53,10 @@ export class SqliteStore implements StorePort {
     return getShadow(this.#database, key);
   }
 
+  getEach(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
+    return this.getMany(keys);
+  }
+
   async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ShadowEntry>> {
     return this.#database.read(() => {
       const rows = new Map<string, ShadowEntry>();
