@@ -8,10 +8,10 @@ import { type Place, rawOnMongo } from "./drain-mongo.ts";
 import type { Figure } from "./figure.ts";
 import { inTemporaryFolder } from "./in-temporary-folder.ts";
 import { MIX_KEYS } from "./mix.ts";
-import { BacklogWatch, openServer, type Variables } from "./open-server.ts";
+import { BacklogWatch, type OpenServer, openServer, type Variables } from "./open-server.ts";
 import { inFlight, keyOf } from "./payload.ts";
 import { Writer } from "./peers/writer.ts";
-import { alternate, perSecond, spreadOf } from "./rounds.ts";
+import { alternate, perSecond, type Spread, spreadOf } from "./rounds.ts";
 
 const REPAIR_FLOOR = 10_000;
 const CONVERGE_FLOOR_MS = 5_000;
@@ -32,9 +32,11 @@ export const measureRecovery: Bench = async (options) => {
   try {
     return [
       await measureConvergence(options, place("converge")),
-      await measureRepair(options, { ...place("repair"), redisUrl: `${redis.url}/1` }, (round) =>
-        place(`repair-raw-${round}`),
-      ),
+      ...(await measureRepairs(
+        options,
+        { ...place("repair"), redisUrl: `${redis.url}/1` },
+        (round) => place(`repair-raw-${round}`),
+      )),
     ];
   } finally {
     await mongo.close();
@@ -106,14 +108,14 @@ function killOnce(
 }
 
 /**
- * Keys whose rows somebody has removed, repaired one by one through the tool, several at once. The ceiling writes as many
- * rows as bare bulks.
+ * Keys whose rows somebody has removed, repaired one by one through the tool, several at once, and by plans, the finding of
+ * the keys included. The ceiling writes as many rows as bare bulks.
  */
-async function measureRepair(
+async function measureRepairs(
   options: BenchOptions,
   { uri, redisUrl }: Place,
   rawPlace: (round: number) => Place,
-): Promise<Figure> {
+): Promise<readonly Figure[]> {
   options.say("P7 repair rate");
   const rows = options.small ? ROWS_SMALL : ROWS;
   const variables = { REDIS_URL: redisUrl, MONGODB_URI: uri };
@@ -126,37 +128,55 @@ async function measureRepair(
   try {
     await inFlight(keys, REPAIRS_IN_FLIGHT, (key) => server.set(key, value));
     await backlog.untilEmpty();
-    const { repair, raw } = await alternate(options, {
-      repair: async () => {
-        await mongo.db().collection("kvshadow").deleteMany({});
-        const rate = await perSecond(rows, () =>
+    const rateOf = async (mend: () => Promise<void>) => {
+      await mongo.db().collection("kvshadow").deleteMany({});
+      const rate = await perSecond(rows, mend);
+      const mended = await mongo.db().collection("kvshadow").countDocuments();
+      if (mended !== rows) throw new Error(`Only ${mended} of ${rows} keys were repaired.`);
+      return rate;
+    };
+    const { single, planned, raw } = await alternate(options, {
+      single: () =>
+        rateOf(() =>
           inFlight(keys, REPAIRS_IN_FLIGHT, (key) =>
             server.run("force_sync_repair", repairOf(key)),
           ),
-        );
-        const mended = await mongo.db().collection("kvshadow").countDocuments();
-        if (mended !== rows) throw new Error(`Only ${mended} of ${rows} keys were repaired.`);
-        return rate;
-      },
+        ),
+      planned: () => rateOf(() => repairByPlans(server, rows)),
       raw: () => {
         rawRounds += 1;
         return rawOnMongo(rawPlace(rawRounds), rows);
       },
     });
-    return {
+    const figureOf = (what: string, measured: Spread): Figure => ({
       metric: "P7",
-      what: "repair of keys whose rows were removed",
+      what,
       unit: "keys/s",
       better: "higher",
-      measured: repair,
+      measured,
       ceilings: [{ what: "raw bulk upsert", measured: raw }],
       floor: { value: REPAIR_FLOOR },
       target: { timesCeiling: 0.9 },
-    };
+    });
+    return [
+      figureOf("repair of keys whose rows were removed, a call each", single),
+      figureOf("repair by a plan of keys whose rows were removed, plan and apply", planned),
+    ];
   } finally {
     await mongo.close();
     await backlog.close();
     await server.close();
+  }
+}
+
+/** Plan after plan, since one has so many keys at most. */
+async function repairByPlans(server: OpenServer, rows: number): Promise<void> {
+  for (let left = rows; left > 0; ) {
+    const plan = await server.run("plan_sync_repair", { strategy: "auto" });
+    const { planId, repairs } = plan as { planId: string | null; repairs: number };
+    if (planId === null) return;
+    await server.run("apply_sync_repair", { planId });
+    left -= repairs;
   }
 }
 
