@@ -82,8 +82,8 @@ export class Restore {
   }
 
   /**
-   * Errors: as {@link examineBackup}, before anything is written; STORE_UNAVAILABLE, CACHE_UNAVAILABLE, ABORTED, after
-   * which the restore can be made again.
+   * Errors: as {@link examineBackup}, before anything is written; STORE_UNAVAILABLE, CACHE_UNAVAILABLE, RECOVERING, ABORTED,
+   * after which the restore can be made again.
    */
   run(request: RestoreRequest): Promise<RestoreReport> {
     return withFile(request.path, (file) => this.#restore(file, request));
@@ -101,8 +101,7 @@ export class Restore {
       request,
       nowMs: clock.nowMs(),
       tally: new Tally(),
-      raised: new Set(),
-      recovered: new Set(),
+      epochs: "as found",
     };
     for (const which of ["live", "dead"] as const) await this.#restoreThe(which, file, pass);
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
@@ -125,12 +124,9 @@ export class Restore {
     }
   }
 
-  async #restoreRows(
-    some: readonly ShadowEntry[],
-    areDead: boolean,
-    { surveyed, purgedBefore, request, tally, raised, recovered }: Pass,
-  ): Promise<void> {
-    const { clock, store, acknowledge, recover } = this.#parts;
+  async #restoreRows(some: readonly ShadowEntry[], areDead: boolean, pass: Pass): Promise<void> {
+    const { surveyed, purgedBefore, request, tally } = pass;
+    const { clock, store, acknowledge } = this.#parts;
     const life = beginLife(clock);
     const rows = newestOfEach(some) as ReadonlyMap<string, ShadowEntry>;
     const stored = await store.getMany([...rows.keys()]);
@@ -148,17 +144,10 @@ export class Restore {
           }),
     }));
     const wanted = judged.filter(({ fate }) => fate === "restored").map(({ row }) => row);
-    for (const bucket of new Set(wanted.map(({ key }) => bucketOf(key)))) {
-      if (raised.has(bucket)) continue;
-      await this.#raiseAbove(bucket, surveyed);
-      raised.add(bucket);
-    }
+    await this.#prepare(pass, wanted.length > 0);
     // A restore that ended in between may not have come to tell the cache.
     const there = judged.filter(({ fate }) => fate === "there");
     const told = new Map<string, Version>(there.map(({ row }) => [row.key, row.version]));
-    const buckets = [...wanted.map(({ key }) => key), ...told.keys()].map(bucketOf);
-    if (buckets.some((bucket) => !recovered.has(bucket))) await recover();
-    for (const bucket of buckets) recovered.add(bucket);
     for (const method of METHODS) {
       const ofMethod = wanted.filter(({ syncMethod }) => syncMethod === method);
       const { versions, refused } = await applyEntries(store, ofMethod, life, method);
@@ -167,6 +156,20 @@ export class Restore {
     }
     await acknowledge(told);
     tally.add(judged, some.length);
+  }
+
+  /**
+   * Before the first row is written the epochs of all buckets of the file are raised, together, so that Redis recovers
+   * once; it also has to be as far as the store before it is told of rows that are there.
+   */
+  async #prepare(pass: Pass, isWriting: boolean): Promise<void> {
+    if (pass.epochs === "raised" || (pass.epochs === "recovered" && !isWriting)) return;
+    if (isWriting) {
+      for (const bucket of pass.surveyed.epochs.keys())
+        await this.#raiseAbove(bucket, pass.surveyed);
+    }
+    await this.#parts.recover();
+    pass.epochs = isWriting ? "raised" : "recovered";
   }
 
   async #raiseAbove(bucket: number, { header, epochs }: Surveyed): Promise<void> {
@@ -187,10 +190,8 @@ interface Pass {
   readonly request: RestoreRequest;
   readonly nowMs: number;
   readonly tally: Tally;
-  /** Buckets whose epoch has been seen to. */
-  readonly raised: Set<number>;
-  /** Buckets in which the cache has recovered since. */
-  readonly recovered: Set<number>;
+  /** Whether the cache has recovered as far as the store, and whether that is above every epoch of the file. */
+  epochs: "as found" | "recovered" | "raised";
 }
 
 /** What is known of a backup that has been read once. */

@@ -198,4 +198,23 @@ describeWith(["redis", "mongodb"], "An operator of real servers", () => {
     expect(read).toMatchObject({ value: "backed up", version: row?.version });
     expect(String(written.version) > String(row?.version)).toBe(true);
   }, 120_000);
+
+  it("brings back a row whose bucket it has met before, among rows that are there", async () => {
+    const file = join(folder, "some-lost.backup");
+    const lockstep = await backends.open();
+    const keys = Array.from({ length: 100 }, (_, at) => `key:${String(at).padStart(2, "0")}`);
+    for (const key of keys)
+      await lockstep.call("kv_set", { key, value: `value of ${key}`, ack: "shadow" });
+    const backedUp = await run(backends.variables(), "backup", file);
+    const lost = "key:99";
+    await backends.rows.deleteOne({ _id: lost });
+    await backends.client.del(lost, `lockstep:m:${lost}`);
+
+    const restored = await run(backends.variables(), "restore", file, "--json");
+    const read = await lockstep.call("kv_get", { key: lost });
+
+    expect([backedUp.code, restored.code]).toEqual([0, 0]);
+    expect(answerOf(restored)).toMatchObject({ fates: { restored: 1, there: 99 } });
+    expect(read).toMatchObject({ value: `value of ${lost}` });
+  }, 120_000);
 });
