@@ -1,4 +1,4 @@
-import type { AckOutcome, CacheAuthorityPort } from "../cache/cache-authority-port.ts";
+import type { Acknowledgement, CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import { bucketOf } from "../model/bucket.ts";
 import { epochOf, type Version } from "../model/version.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
@@ -34,22 +34,34 @@ export function acknowledgeIn({
     if (shadowVersions.size === 0) return;
     for (const [key, version] of shadowVersions) ledger.landed(key, version);
     const acks = [...shadowVersions].map(([key, version]) => ({ key, version }));
-    const epochs = await storedEpochs(bucketStates, [...shadowVersions.keys()]);
-    const earlier = acks.filter(
-      ({ key, version }) => epochOf(version) < (epochs.get(bucketOf(key)) ?? 0),
-    );
-    let outcomes: readonly AckOutcome[];
+    // Until the store has told, any of them may be of an earlier epoch.
+    let earlier: readonly Acknowledgement[] = acks;
     try {
-      if (earlier.length > 0) await checkRecovered(cache, epochs);
-      outcomes = await cache.acknowledge(acks);
+      const epochs = await storedEpochs(bucketStates, [...shadowVersions.keys()]);
+      const isEarlier = ({ key, version }: Acknowledgement) =>
+        epochOf(version) < (epochs.get(bucketOf(key)) ?? 0);
+      earlier = acks.filter(isEarlier);
+      await tell(
+        cache,
+        acks.filter((ack) => !isEarlier(ack)),
+      );
+      if (earlier.length === 0) return;
+      const buckets = new Set(earlier.map(({ key }) => bucketOf(key)));
+      await checkRecovered(cache, new Map([...epochs].filter(([bucket]) => buckets.has(bucket))));
+      await tell(cache, earlier);
     } catch (error) {
       for (const { key, version } of earlier) owed.add(key, version, error);
       throw error;
     }
-    if (cache.policy?.pinned !== false) return;
-    const absent = acks.filter((_, at) => outcomes[at] === "absent");
-    await Promise.all(absent.map(({ key, version }) => cache.settle(key, version)));
   };
+}
+
+async function tell(cache: CacheAuthorityPort, acks: readonly Acknowledgement[]): Promise<void> {
+  if (acks.length === 0) return;
+  const outcomes = await cache.acknowledge(acks);
+  if (cache.policy?.pinned !== false) return;
+  const absent = acks.filter((_, at) => outcomes[at] === "absent");
+  await Promise.all(absent.map(({ key, version }) => cache.settle(key, version)));
 }
 
 /** Store first: the copies were made by the store's own answer and there are no markers. */

@@ -28,10 +28,10 @@ const CONTESTED_ROUNDS = 3;
 const LANDED_LATE_US = 3_600_000_000;
 
 /**
- * So many earlier epochs are looked through for such writes: each costs a question, and an epoch ends with a loss of
- * state. More losses than that in one hour belong to a Redis that cannot be relied on anyway.
+ * So many earlier epochs are looked through for such writes: each that has rows costs two questions. One loss of state ends as
+ * many epochs as there are processes that meet it at once.
  */
-const EPOCHS_BACK_MAX = 50;
+const EPOCHS_BACK_MAX = 1_000;
 
 /** Below every version. */
 const NOTHING: Version = formatVersion(0, 0);
@@ -277,9 +277,36 @@ export class Recovery {
     return refused;
   }
 
+  /** What was minted after the last version that the cache knows, and what it may not have heard of before. */
   async #dropOlder(found: CacheBucket): Promise<"done" | "moved"> {
-    for (const range of unknownTo(found)) {
-      if ((await this.#dropOlderThanRange(found, range)) === "moved") return "moved";
+    const { lastVersion } = found;
+    if (lastVersion === undefined)
+      return this.#dropOlderThanRange(found, { above: NOTHING, below: undefined });
+    if ((await this.#dropOlderThanLateOnes(found, lastVersion)) === "moved") return "moved";
+    return this.#dropOlderThanRange(found, { above: lastVersion, below: undefined });
+  }
+
+  /**
+   * Of earlier epochs, which Redis has lost, rows may have landed after their end, and been told to Redis after its state
+   * was saved. Epochs without rows of that time, most of them, are passed over together.
+   */
+  async #dropOlderThanLateOnes(
+    found: CacheBucket,
+    lastVersion: Version,
+  ): Promise<"done" | "moved"> {
+    const { bucket, epoch = 0 } = found;
+    const sinceSeq = Math.max(0, seqOf(lastVersion) - LANDED_LATE_US);
+    let earlier = Math.max(FIRST_EPOCH, epoch - EPOCHS_BACK_MAX);
+    while (earlier < epoch) {
+      const above = formatVersion(earlier, sinceSeq);
+      const [row] = await this.#parts.bucketStates.rowsAbove({ bucket, above, limit: 1 });
+      if (row === undefined) return "done";
+      const next = epochOf(row.version);
+      if (next === earlier) {
+        const below = formatVersion(earlier + 1, 0);
+        if ((await this.#dropOlderThanRange(found, { above, below })) === "moved") return "moved";
+      }
+      earlier = Math.max(next, earlier + 1);
     }
     return "done";
   }
@@ -401,22 +428,6 @@ interface Recovered {
 interface VersionRange {
   readonly above: Version;
   readonly below: Version | undefined;
-}
-
-/**
- * The versions of rows that the copies of this state may lack: what was minted after the last one that it knows; and of
- * earlier epochs, which Redis has lost, what may have landed after their end, and been told to Redis after this state
- * was saved.
- */
-function unknownTo({ epoch = 0, lastVersion }: CacheBucket): readonly VersionRange[] {
-  if (lastVersion === undefined) return [{ above: NOTHING, below: undefined }];
-  const sinceSeq = Math.max(0, seqOf(lastVersion) - LANDED_LATE_US);
-  const ranges: VersionRange[] = [];
-  const first = Math.max(FIRST_EPOCH, epoch - EPOCHS_BACK_MAX);
-  for (let earlier = first; earlier < epoch; earlier += 1) {
-    ranges.push({ above: formatVersion(earlier, sinceSeq), below: formatVersion(earlier + 1, 0) });
-  }
-  return [...ranges, { above: lastVersion, below: undefined }];
 }
 
 /** The safest of the places where a write is found, in its version or a newer one. */
