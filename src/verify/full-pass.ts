@@ -171,11 +171,13 @@ async function* passOverOutbox(
   { prefix, compared }: PassRequest,
   { pace, from }: { readonly pace: Pace; readonly from: EventPlace },
 ): AsyncGenerator<PassPage> {
-  const room = () => Math.min(pace.sizer.items, Math.max(0, pace.left));
+  // Its own: what was learnt of rows, or of digests, says nothing of the size of events.
+  const sizer = new BatchSizer({ itemsMax: PAGE_SIZE, bytesMax: PAGE_BYTES_MAX });
+  const room = () => Math.min(sizer.items, Math.max(0, pace.left));
   for await (const page of passOverEvents(parts, { prefix, compared, from, room })) {
     const { events, bytes, sweep, next } = page;
     pace.left -= events;
-    if (events > 0) pace.sizer.saw(events, bytes);
+    sizer.saw(events, bytes);
     yield {
       side: "store",
       sweep,

@@ -34,8 +34,10 @@ const PRELUDE = read("prelude");
 const BODIES = new Map(NAMES.map((name) => [name, read(name)]));
 
 /** The definitions of the prelude in their order, and those before them that each one needs. */
-const DEFINITIONS = PRELUDE.split(/\n{2,}/).flatMap((text) => {
-  const name = /^local (?:function )?(\w+)/m.exec(text)?.[1];
+const DEFINITIONS = PRELUDE.split(/(?:\r?\n){2,}/).flatMap((text) => {
+  const name = /^(?:--.*\r?\n)*local (?:function )?(\w+)/.exec(text)?.[1];
+  if (name === undefined && withoutComments(text).trim() !== "")
+    throw new SyntaxError(`prelude.lua has a part that defines nothing: ${text}`);
   return name === undefined ? [] : [{ name, text }];
 });
 

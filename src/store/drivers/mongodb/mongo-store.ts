@@ -13,7 +13,7 @@ import type { Version } from "../../../model/version.ts";
 import { beginLife, type StatementLife } from "../../statement-life.ts";
 import type { KeyPlace, ScanPage, StaleQuery, StorePort } from "../../store-port.ts";
 import { eachBulk } from "./bulk.ts";
-import { leasesOf, SHADOW, shadowOf } from "./collections.ts";
+import { leasesOf, shadowOf } from "./collections.ts";
 import { KEYS_PER_LOOKUP, keyBatches, LOOKUPS_AT_ONCE } from "./key-batches.ts";
 import { keyRange } from "./key-range.ts";
 import type { MongoConnection } from "./mongo-connection.ts";
@@ -123,7 +123,10 @@ export class MongoStore implements StorePort {
     const found = new Set<string>();
     for (const some of keyBatches(keys)) {
       // One number says that all are there, as they mostly are; naming them takes this process four times as long.
-      if ((await this.#countOf(some)) === some.length) {
+      const count = await this.#connection.call("count rows of keys", (database) =>
+        shadowOf(database).countDocuments({ _id: { $in: some } }),
+      );
+      if (count === some.length) {
         for (const key of some) found.add(key);
         continue;
       }
@@ -256,14 +259,6 @@ export class MongoStore implements StorePort {
 
   async close(): Promise<void> {
     await this.#connection.close();
-  }
-
-  async #countOf(keys: readonly string[]): Promise<number> {
-    // The command itself: the driver's own counts are an aggregation.
-    const answer = await this.#connection.call("count rows of keys", (database) =>
-      database.command({ count: SHADOW, query: { _id: { $in: keys } } }),
-    );
-    return Number(answer["n"]);
   }
 
   /** Each key once, with its newest entry: an unordered bulk promises no order of its own. */

@@ -26,7 +26,7 @@ const UNPROCESSED = `
 SELECT ${EVENT_COLUMNS} FROM outbox INDEXED BY outbox_unprocessed_key
 WHERE key = ? AND processed = 0 ORDER BY ts, id`;
 
-// No index has the bucket: only what is unprocessed is walked, and nobody asks unless a cache has lost state.
+// No index has the bucket: all that is unprocessed is walked for each page. A recovery asks, a backup, and a full verification while anything waits.
 const UNPROCESSED_IN = `
 SELECT ${EVENT_COLUMNS} FROM outbox
 WHERE processed = 0 AND bucket = ? AND id > ? ORDER BY id LIMIT ?`;
