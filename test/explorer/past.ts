@@ -78,7 +78,9 @@ export function judge(
   if (version < floor) {
     return wrong(`a read shows version ${version} although ${floor} was told or shown before`);
   }
-  if (shown?.expires === true && began >= 1) return wrong("a read shows an expired value", "G4");
+  // Unpinned, the meta with the deadline may be evicted while the write is under way; told, the write has settled.
+  if (shown?.expires === true && began >= 1 && version <= Math.max(past.durable, past.journal))
+    return wrong("a read shows an expired value", "G4");
   return { version };
 }
 

@@ -4,6 +4,7 @@ import { checkAnswers } from "./check-answers.ts";
 import { checkFinal, lostFromJournal } from "./check-final.ts";
 import { checkLinearizable } from "./check-register.ts";
 import { checkVersions } from "./check-versions.ts";
+import { withoutUntold } from "./without-untold.ts";
 
 type Span = readonly [beganMs: number, endedMs: number];
 
@@ -36,6 +37,10 @@ function del(version: number, span: Span): RecordedCall {
 
 function untold(value: string, span: Span, terms = {}): RecordedCall {
   return call({ tool: "kv_set", value, ...terms }, { kind: "unknown", code: "ECONNRESET" }, span);
+}
+
+function failing(span: Span): RecordedCall {
+  return call({ tool: "kv_set", value: "c" }, refusal("STORE_UNAVAILABLE"), span);
 }
 
 function read(value: string | null, version: number | undefined, span: Span, terms = {}) {
@@ -147,6 +152,24 @@ describe("the judge of a history", () => {
     expect(checkAnswers(history, strict)).toHaveLength(1);
     expect(checkAnswers(history, { ...strict, mayShowRefused: true })).toEqual([]);
   });
+
+  it.each<[string, RecordedCall, Span, boolean]>([
+    ["while one stood that was then taken back", failing([40, 45]), [44, 46], false],
+    ["after one of which nobody knows", untold("c", [40, 45]), [50, 51], false],
+    ["once the one that was taken back was gone", failing([40, 45]), [46, 47], true],
+    ["before it came", failing([40, 45]), [38, 39], true],
+  ])(
+    "judges a condition that was refused %s as the limits of G4 say",
+    (_when, write, span, isJudged) => {
+      const request = { tool: "kv_set", value: "d", ifVersion: versionOf(2) } as const;
+      const conflict = call(request, refusal("VERSION_CONFLICT"), span);
+
+      const judged = withoutUntold([a, b, write, conflict]);
+
+      expect(judged.includes(conflict)).toBe(isJudged);
+      expect(checkLinearizable(judged).length > 0).toBe(isJudged);
+    },
+  );
 
   it("takes the repetitions of a write for one write, which began with the first", () => {
     const once = { idempotencyKey: "once" };

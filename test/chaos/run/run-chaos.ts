@@ -5,6 +5,7 @@ import { checkFinal, lostFromJournal } from "../judge/check-final.ts";
 import { checkLinearizable } from "../judge/check-register.ts";
 import { checkVersions } from "../judge/check-versions.ts";
 import type { Violation } from "../judge/violation.ts";
+import { withoutUntold } from "../judge/without-untold.ts";
 import { ChaosWorld } from "./chaos-world.ts";
 import type { Family } from "./family.ts";
 import { Load } from "./load.ts";
@@ -39,6 +40,9 @@ interface RecoveryAnswer {
   readonly lostWrites: number;
   readonly lost: readonly { readonly key: string; readonly version: string }[];
 }
+
+/** Each process looks at its link to Redis every 5 s. */
+const TOLD_WITHIN_MS = 15_000;
 
 /** Events that a killed process had claimed are free again after ten seconds. */
 const CONVERGE_WITHIN_MS = 60_000;
@@ -220,16 +224,30 @@ class ChaosRun {
       const server = servers.find((one) => one.name === name);
       if (outcome.kind !== "written" || server === undefined || server.startedAtMs > beganMs)
         continue;
-      const { lostWrites, lost } = await this.#recoveryOf(server);
-      const isTold = lost.some((one) => one.key === key && one.version === outcome.version);
-      // Only the latest are told by key.
-      if (isTold || lostWrites > lost.length) continue;
+      if (await this.#isTold(server, key, outcome.version)) continue;
       unreported.push({
         key,
         what: `${name} does not tell that #${id} (${outcome.version}) is lost`,
       });
     }
     return unreported;
+  }
+
+  /** A process that has not recovered the bucket itself looks at what it has acknowledged once it hears of the new epoch. */
+  async #isTold(server: ServerProcess, key: string, version: string): Promise<boolean> {
+    try {
+      return await waitUntil(
+        async () => {
+          const { lostWrites, lost } = await this.#recoveryOf(server);
+          // Only the latest are told by key.
+          const isCut = lostWrites > lost.length;
+          return isCut || lost.some((one) => one.key === key && one.version === version);
+        },
+        { withinMs: TOLD_WITHIN_MS, what: "the loss to be told" },
+      );
+    } catch {
+      return false;
+    }
   }
 
   async #recoveryOf(server: ServerProcess): Promise<RecoveryAnswer> {
@@ -290,23 +308,4 @@ class ChaosRun {
 
 function violationOf({ server, copyClass, count, keys }: Alarm): Violation {
   return { key: keys[0], what: `${server} found ${count} ${copyClass}: ${keys.join(", ")}` };
-}
-
-/**
- * Without the reads that may have shown a write of which its caller was never told that it stands; what was not found
- * may have been a delete of that kind.
- */
-function withoutUntold(history: readonly RecordedCall[]): readonly RecordedCall[] {
-  const untold = history.filter(
-    ({ request, outcome }) => request.tool !== "kv_get" && outcome.kind !== "written",
-  );
-  const values = new Set(
-    untold.map(({ key, request }) => `${key} ${"value" in request ? request.value : null}`),
-  );
-  return history.filter(({ key, outcome }) => {
-    if (outcome.kind !== "read") return true;
-    // Where the meta was evicted, a value cannot tell which write it is of.
-    if (outcome.value !== null && outcome.version === null) return false;
-    return !values.has(`${key} ${outcome.value}`);
-  });
 }

@@ -72,8 +72,8 @@ export const UNPINNED: readonly Scenario[] = [
     verifiers: 1,
     mishaps: { timeout: 1 },
     larger: {
-      calls: [byEither(setA), byEither(deletion)],
-      mishaps: { timeout: 2, evict: 2 },
+      calls: [byEither(setA), deletion],
+      mishaps: { timeout: 1, evict: 2 },
     },
   },
   {
