@@ -78,8 +78,8 @@ export function judge(
   if (version < floor) {
     return wrong(`a read shows version ${version} although ${floor} was told or shown before`);
   }
-  // Unpinned, the meta with the deadline may be evicted while the write is under way; told, the write has settled.
-  if (shown?.expires === true && began >= 1 && version <= Math.max(past.durable, past.journal))
+  // Unpinned, the meta with the deadline may be evicted while the write is under way; a read that begins later finds it settled.
+  if (shown?.expires === true && began >= 1 && version <= floor)
     return wrong("a read shows an expired value", "G4");
   return { version };
 }
