@@ -75,7 +75,7 @@ export const RECOVERY: readonly Scenario[] = [
     sweeps: 1,
     recoveries: 1,
     mishaps: { rollback: 1 },
-    larger: { mishaps: { timeout: 1, crash: 1, evict: 1, save: 1, rollback: 1 } },
+    larger: { mishaps: { timeout: 1, evict: 1, save: 1, rollback: 1 } },
   },
   {
     name: "recovery by two",
