@@ -100,7 +100,7 @@ export const UNPINNED: readonly Scenario[] = [
     readers: 1,
     recoveries: 1,
     mishaps: { evict_state: 1, evict: 1 },
-    larger: { calls: [setA, setB], recoveries: 2 },
+    larger: { calls: [setA, setB] },
   },
   {
     name: "unpinned, recovery",
@@ -111,7 +111,8 @@ export const UNPINNED: readonly Scenario[] = [
     mishaps: { save: 1, rollback: 1 },
     larger: {
       calls: [setA, byEither(setB)],
-      mishaps: { timeout: 1, evict: 1, save: 1, rollback: 1 },
+      // Not a time-out: what is taken back then comes back with a rollback, which SPEC names as a limit of G7.
+      mishaps: { evict: 1, save: 1, rollback: 1 },
     },
   },
 ];
