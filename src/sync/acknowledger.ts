@@ -4,7 +4,7 @@ import { epochOf, type Version } from "../model/version.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { JournalLedger } from "./journal-ledger.ts";
 import type { OwedWords } from "./owed-words.ts";
-import { checkRecovered, storedEpochs } from "./recovered-epochs.ts";
+import { checkRecovered, storedEpochs } from "./stored-epochs.ts";
 
 /** Tells the cache what the shadow has now, for each key. */
 export type Acknowledge = (shadowVersions: ReadonlyMap<string, Version>) => Promise<void>;

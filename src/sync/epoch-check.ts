@@ -5,6 +5,7 @@ import type { Entry } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import { epochOf } from "../model/version.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
+import { type Epochs, epochsOf } from "./stored-epochs.ts";
 
 /** Longer than a question takes: one that hangs, on a connection that is gone, should not keep the next one, milliseconds. */
 const PATIENCE_MS = 100;
@@ -12,7 +13,7 @@ const PATIENCE_MS = 100;
 /** One question to the store, which all who come before it is sent share. */
 interface Question {
   readonly buckets: Set<number>;
-  readonly epochs: Promise<ReadonlyMap<number, number>>;
+  readonly epochs: Promise<Epochs>;
 }
 
 /**
@@ -41,7 +42,7 @@ export class EpochCheck {
     );
   }
 
-  async #epochsOf(entries: readonly Entry[]): Promise<ReadonlyMap<number, number>> {
+  async #epochsOf(entries: readonly Entry[]): Promise<Epochs> {
     try {
       return await this.#ask(entries.map(({ key }) => bucketOf(key)));
     } catch (error) {
@@ -54,7 +55,7 @@ export class EpochCheck {
   }
 
   /** A question that is under way was sent too early for whoever comes now; the next one is for all who wait. */
-  #ask(buckets: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  #ask(buckets: readonly number[]): Promise<Epochs> {
     this.#next ??= this.#begin();
     for (const bucket of buckets) this.#next.buckets.add(bucket);
     return this.#next.epochs;
@@ -64,14 +65,9 @@ export class EpochCheck {
     const buckets = new Set<number>();
     const epochs = within(this.#clock, PATIENCE_MS, this.#last).then(() => {
       this.#next = undefined;
-      return this.#read([...buckets]);
+      return epochsOf(this.#states, [...buckets]);
     });
     this.#last = epochs;
     return { buckets, epochs };
-  }
-
-  async #read(buckets: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    const states = await this.#states.read(buckets);
-    return new Map(buckets.map((bucket, i) => [bucket, states[i]?.epoch ?? 0]));
   }
 }

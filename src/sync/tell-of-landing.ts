@@ -1,7 +1,7 @@
 import type { CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 import type { TellCache } from "./owed-words.ts";
-import { checkRecovered, storedEpochs } from "./recovered-epochs.ts";
+import { checkRecovered, storedEpochs } from "./stored-epochs.ts";
 
 /** Tells the cache of a write of an earlier epoch that has landed since, once it has recovered as far as the store's epoch. */
 export function tellOfLandingIn(parts: {

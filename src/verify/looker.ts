@@ -1,4 +1,4 @@
-import type { CacheContents, CacheObservation, CachePort } from "../cache/cache-port.ts";
+import type { CacheContents, CacheMeta, CacheObservation, CachePort } from "../cache/cache-port.ts";
 import { chunksBySize } from "../lib/chunks-by-size.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ShadowContents, ShadowDigest, ShadowEntry } from "../model/entry.ts";
@@ -216,14 +216,10 @@ export class Looker {
   /** Those whose value somebody has removed; asked for all together, after they were seen. */
   async #provenRemovals(seen: readonly Removable[]): Promise<ReadonlySet<string>> {
     const candidates = seen.filter(seemsRemoved);
-    const proven = await Promise.all(candidates.map((one) => this.#provesRemoval(one)));
+    const proven = await Promise.all(
+      candidates.map(({ key, meta }) => this.#parts.provesRemoval(key, meta.version)),
+    );
     return new Set(candidates.filter((_, i) => proven[i]).map(({ key }) => key));
-  }
-
-  async #provesRemoval(observation: Removable): Promise<boolean> {
-    const { key, meta } = observation;
-    if (meta === undefined || !seemsRemoved(observation)) return false;
-    return this.#parts.provesRemoval(key, meta.version);
   }
 
   async #inspectClosely(keys: readonly string[]): Promise<readonly Inspection[]> {
@@ -231,14 +227,13 @@ export class Looker {
     const seen = await cache.observe(keys);
     const events = await outbox.unprocessedOf(keys);
     const rows = await this.#rowsOf(keys);
-    const first = await Promise.all(
-      seen.map(async (observation) => {
-        const { key } = observation;
-        const proven = await this.#provesRemoval(observation);
-        const look = this.#look(observation, events.get(key) ?? [], rows.get(key), proven);
-        return { look, verdict: this.#classify(look), bytes: bytesOf(look) };
-      }),
-    );
+    const removed = await this.#provenRemovals(seen);
+    const first = seen.map((observation) => {
+      const { key } = observation;
+      const removalProven = removed.has(key);
+      const look = this.#look(observation, events.get(key) ?? [], rows.get(key), removalProven);
+      return { look, verdict: this.#classify(look), bytes: bytesOf(look) };
+    });
     const suspects = keys.filter((_, i) => isIssue((first[i] as Inspection).verdict.copyClass));
     if (suspects.length === 0) return first;
 
@@ -318,8 +313,8 @@ interface Suspect {
 type Removable = Pick<CacheContents, "key" | "meta"> & { readonly value: unknown };
 
 /** A live meta whose value is gone. */
-function seemsRemoved({ meta, value }: Removable): boolean {
-  return meta?.tombstone === false && value === undefined;
+function seemsRemoved(seen: Removable): seen is Removable & { readonly meta: CacheMeta } {
+  return seen.meta?.tombstone === false && seen.value === undefined;
 }
 
 const inMotion: Verdict = {

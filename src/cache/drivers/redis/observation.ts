@@ -15,22 +15,14 @@ export function decodeObservation(
   row: readonly unknown[],
 ): CacheObservation {
   const [value, foreignType, meta, marker, pttl, metaPttl] = row as [
-    Buffer | null,
-    Buffer | null,
-    Buffer | null,
-    Buffer | null,
-    number,
-    number,
+    ...contents: ContentsRow<Buffer>,
+    pttl: number,
+    metaPttl: number,
   ];
   return {
-    key,
-    value: decodeValue(value),
-    foreignType: foreignType?.toString(),
-    meta: meta === null ? undefined : decodeMeta(meta),
-    markerSeq: marker === null ? undefined : Number(marker.toString()),
+    ...decodeContents(key, nowMs, [value, foreignType, meta, marker]),
     ttlMs: pttl >= 0 ? pttl : null,
     metaTtlMs: metaPttl >= 0 ? metaPttl : null,
-    nowMs,
   };
 }
 

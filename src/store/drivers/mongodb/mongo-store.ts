@@ -1,3 +1,4 @@
+import type { mongo } from "mongoose";
 import { chunksOf } from "../../../lib/chunks-of.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { GroupedCalls } from "../../../lib/grouped-calls.ts";
@@ -25,6 +26,7 @@ import {
   decodeRow,
   encodeRow,
   type ShadowRow,
+  type StoredRow,
 } from "./shadow-row.ts";
 import { toRowBulks, upsertNewer } from "./upsert-rows.ts";
 
@@ -156,43 +158,17 @@ export class MongoStore implements StorePort {
     return versions;
   }
 
-  async scan({ afterKey, prefix, limit }: ScanPage): Promise<readonly ShadowEntry[]> {
-    // To MongoDB, a limit of 0 is none at all.
-    if (limit <= 0) return [];
-    const rows = await this.#connection.call("scan rows", (database) =>
-      shadowOf(database)
-        .find(
-          { _id: keyRange({ afterKey, prefix }) },
-          { sort: { _id: 1 }, limit, batchSize: limit },
-        )
-        .toArray(),
-    );
-    return rows.map(decodeRow);
+  async scan(page: ScanPage): Promise<readonly ShadowEntry[]> {
+    return (await this.#scan<StoredRow>("scan rows", page)).map(decodeRow);
   }
 
-  async scanContents({ afterKey, prefix, limit }: ScanPage): Promise<readonly ShadowContents[]> {
-    if (limit <= 0) return [];
-    const rows = await this.#connection.call("scan contents of rows", (database) =>
-      shadowOf(database)
-        .find<ContentsRow>(
-          { _id: keyRange({ afterKey, prefix }) },
-          { projection: CONTENTS_FIELDS, sort: { _id: 1 }, limit, batchSize: limit },
-        )
-        .toArray(),
-    );
+  async scanContents(page: ScanPage): Promise<readonly ShadowContents[]> {
+    const rows = await this.#scan<ContentsRow>("scan contents of rows", page, CONTENTS_FIELDS);
     return rows.map(decodeContents);
   }
 
-  async scanDigests({ afterKey, prefix, limit }: ScanPage): Promise<readonly ShadowDigest[]> {
-    if (limit <= 0) return [];
-    const rows = await this.#connection.call("scan digests of rows", (database) =>
-      shadowOf(database)
-        .find<DigestRow>(
-          { _id: keyRange({ afterKey, prefix }) },
-          { projection: DIGEST_FIELDS, sort: { _id: 1 }, limit, batchSize: limit },
-        )
-        .toArray(),
-    );
+  async scanDigests(page: ScanPage): Promise<readonly ShadowDigest[]> {
+    const rows = await this.#scan<DigestRow>("scan digests of rows", page, DIGEST_FIELDS);
     return rows.map(decodeDigest);
   }
 
@@ -259,6 +235,23 @@ export class MongoStore implements StorePort {
 
   async close(): Promise<void> {
     await this.#connection.close();
+  }
+
+  async #scan<Row extends mongo.Document>(
+    what: string,
+    { afterKey, prefix, limit }: ScanPage,
+    projection: mongo.Document = {},
+  ): Promise<readonly Row[]> {
+    // To MongoDB, a limit of 0 is none at all.
+    if (limit <= 0) return [];
+    return this.#connection.call(what, (database) =>
+      shadowOf(database)
+        .find<Row>(
+          { _id: keyRange({ afterKey, prefix }) },
+          { projection, sort: { _id: 1 }, limit, batchSize: limit },
+        )
+        .toArray(),
+    );
   }
 
   /** Each key once, with its newest entry: an unordered bulk promises no order of its own. */

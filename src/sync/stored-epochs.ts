@@ -7,11 +7,18 @@ import type { BucketStatesPort } from "../store/bucket-states-port.ts";
 export type Epochs = ReadonlyMap<number, number>;
 
 /** The store's epochs of the buckets of these keys. Error: STORE_UNAVAILABLE. */
-export async function storedEpochs(
+export function storedEpochs(
   bucketStates: Pick<BucketStatesPort, "read">,
   keys: readonly string[],
 ): Promise<Epochs> {
-  const buckets = [...new Set(keys.map(bucketOf))];
+  return epochsOf(bucketStates, [...new Set(keys.map(bucketOf))]);
+}
+
+/** The store's epochs of these buckets, each named once. Error: STORE_UNAVAILABLE. */
+export async function epochsOf(
+  bucketStates: Pick<BucketStatesPort, "read">,
+  buckets: readonly number[],
+): Promise<Epochs> {
   const states = await bucketStates.read(buckets);
   return new Map(buckets.map((bucket, i) => [bucket, states[i]?.epoch ?? 0]));
 }
