@@ -461,6 +461,31 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         expect(await another.unprocessedOf([])).toEqual(new Map());
       });
 
+      it.each([
+        { waiting: "none", others: 0, keys: [] },
+        { waiting: "few of them, and few others", others: 20, keys: ["key-7", "key-499"] },
+        { waiting: "few of them, and many others", others: 99, keys: ["key-0", "key-250"] },
+        { waiting: "few of them, and very many others", others: 700, keys: ["key-3"] },
+      ])("finds what waits of many keys: $waiting", async ({ others, keys }) => {
+        const { outbox } = await open();
+        await outbox.append([
+          ...Array.from({ length: others }, (_, n) => entryOf({ key: `other-${n}` })),
+          ...keys.flatMap((key) => [
+            entryOf({ key, version: versionNo(1) }),
+            entryOf({ key, version: versionNo(2) }),
+          ]),
+        ]);
+        const [parked] = (await outbox.unprocessedOf(keys)).get(keys[0] ?? "") ?? [];
+        if (parked !== undefined) await outbox.park([parked.id], "refused");
+
+        const found = await outbox.unprocessedOf(Array.from({ length: 500 }, (_, n) => `key-${n}`));
+
+        expect([...found.keys()].toSorted()).toEqual(keys.toSorted());
+        for (const key of keys) {
+          expect(versionsOf(found.get(key)!)).toEqual([versionNo(1), versionNo(2)]);
+        }
+      });
+
       it("tells the attempts so far", async () => {
         const { outbox } = await open();
         await outbox.append([entryOf()]);

@@ -42,6 +42,9 @@ const CLAIM_ROUNDS_MAX = 5;
 const APPENDS_AT_ONCE = 2;
 const EVENTS_PER_APPEND = 200;
 
+/** As many events as are read to learn of which keys any wait at all, where more keys are asked for than that. */
+const FEW_EVENTS = 100;
+
 interface Append {
   readonly entry: Entry;
   readonly life: StatementLife;
@@ -239,7 +242,7 @@ export class MongoOutbox implements OutboxPort {
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly OutboxEvent[]>> {
     const found = new Map<string, OutboxEvent[]>();
-    for (const some of keyBatches(keys)) {
+    for (const some of keyBatches(await this.#maybeWaiting(keys))) {
       const documents = await this.#connection.call("read events of keys", (database) =>
         outboxOf(database)
           .find({ "payload.key": { $in: some }, processed: false })
@@ -254,6 +257,25 @@ export class MongoOutbox implements OutboxPort {
       }
     }
     return found;
+  }
+
+  /**
+   * Of these keys, those of which an event may wait. Mostly few events wait, or none: then to read the keys of all of them
+   * is far less work, for both sides, than to look up a thousand keys.
+   */
+  async #maybeWaiting(keys: readonly string[]): Promise<readonly string[]> {
+    if (keys.length <= FEW_EVENTS) return keys;
+    const waiting = await this.#connection.call("read keys of events", (database) =>
+      outboxOf(database)
+        .find<{ readonly payload?: { readonly key?: unknown } }>(
+          { processed: false },
+          { projection: { _id: 0, "payload.key": 1 }, limit: FEW_EVENTS, batchSize: FEW_EVENTS },
+        )
+        .toArray(),
+    );
+    if (waiting.length === FEW_EVENTS) return keys;
+    const keysWaiting = new Set(waiting.map(({ payload }) => payload?.key));
+    return keys.filter((key) => keysWaiting.has(key));
   }
 
   /**
