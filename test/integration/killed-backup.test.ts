@@ -13,9 +13,8 @@ import type { Entry } from "../../src/model/entry.ts";
 import { type OpenedMongo, openMongo } from "../../src/store/drivers/mongodb/open-mongo.ts";
 import { entryOf, tombstoneOf, versionNo } from "../contract/entries.ts";
 import { allRows, fill, randomRows } from "../support/backup-rows.ts";
-import { ProxiedServers } from "../support/lockstep/proxied-servers.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
+import { useLongCommand } from "../support/lockstep/use-long-command.ts";
 import { seeded } from "../support/seeded-random.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { mongoCommand } from "../support/servers/mongo-command.ts";
@@ -29,22 +28,14 @@ const WRITE = mongoCommand("update", "kvshadow");
 
 describeWith(["redis", "mongodb"], "A process that is killed", () => {
   const backends = useBackends();
-  let home: Awaited<ReturnType<typeof openHome>>;
+  const command = useLongCommand(backends);
   let file: string;
-  let proxied: ProxiedServers;
-  let running: LockstepProcess | undefined;
   const opened: OpenedMongo[] = [];
-  beforeEach(async () => {
-    home = await openHome();
-    file = join(home.folder, "shadow.backup");
-    proxied = await ProxiedServers.open(backends);
+  beforeEach(() => {
+    file = join(command.folder, "shadow.backup");
   });
   afterEach(async () => {
-    running?.child.kill("SIGKILL");
-    await running?.exitCode;
     await Promise.all(opened.splice(0).map(({ store }) => store.close()));
-    await proxied.close();
-    await home.remove();
   });
 
   it.each([false, true])(
@@ -143,27 +134,22 @@ describeWith(["redis", "mongodb"], "A process that is killed", () => {
     isIt: (piece: Buffer) => boolean,
     { lands = false }: { readonly lands?: boolean } = {},
   ): Promise<void> {
-    const held = proxied.mongo.holdAt(isIt);
-    const started = new LockstepProcess(args, { ...home.env, ...proxied.variables() });
-    running = started;
-    const ended = started.exitCode.then((code) => `ended with ${code}: ${started.stderr}`);
-    expect(await Promise.race([held, ended])).toBeUndefined();
+    const { proxied } = command;
+    await command.startUntil(proxied.mongo.holdAt(isIt), args, proxied.variables());
     if (lands) await land();
-    started.child.kill("SIGKILL");
-    expect(await started.exitCode).toBe("SIGKILL");
-    proxied.mongo.cut();
+    await command.kill();
   }
 
   /** Lets through what is held up: MongoDB carries it out, and nobody hears of it. */
   async function land(): Promise<void> {
     const before = await backends.rows.countDocuments();
-    proxied.mongo.set({ hole: "to-client" });
+    command.proxied.mongo.set({ hole: "to-client" });
     await waitUntil(async () => (await backends.rows.countDocuments()) > before);
     await backends.untilRowsRest();
   }
 
   function run(args: readonly string[]) {
-    return runLockstep(args, { ...home.env, ...backends.variables() });
+    return command.run(args, backends.variables());
   }
 
   /** The test's own database, or another one beside it. */

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import type { Reconciliation } from "../../src/models/model-reconciler.ts";
-import { ProxiedServers } from "../support/lockstep/proxied-servers.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
+import { useLongCommand } from "../support/lockstep/use-long-command.ts";
 import { LiveWriter } from "../support/models/live-writer.ts";
-import { UserApp } from "../support/models/user-app.ts";
+import { useUserApp } from "../support/models/use-user-app.ts";
 import { seeded } from "../support/seeded-random.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { mongoCommand } from "../support/servers/mongo-command.ts";
@@ -26,29 +25,13 @@ const UNLOCK = shaOf("unlock");
 
 describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", () => {
   const backends = useBackends();
-  let app: UserApp;
-  let home: Awaited<ReturnType<typeof openHome>>;
-  let proxied: ProxiedServers;
-  let running: LockstepProcess | undefined;
-  beforeAll(() => {
-    app = new UserApp(backends);
-  });
-  beforeEach(async () => {
-    home = await openHome();
-    proxied = await ProxiedServers.open(backends);
-  });
-  afterEach(async () => {
-    running?.child.kill("SIGKILL");
-    await running?.exitCode;
-    await proxied.close();
-    await home.remove();
-  });
-  afterAll(() => app.close());
+  const app = useUserApp(backends);
+  const command = useLongCommand(backends);
 
   it("is gone on with at once: what it left locked is waited for, and nothing is written twice", async () => {
     await plant();
-    await beginUntil(proxied.redis.holdAt(nthPiece(9, (piece) => piece.includes(CHANGE))));
-    await kill();
+    await beginUntil(command.proxied.redis.holdAt(nthPiece(9, (piece) => piece.includes(CHANGE))));
+    await command.kill();
     const locked = await lockedUsers();
     const at = await batchesDone();
     const left = await whatIsLeft();
@@ -121,10 +104,10 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
           }
         });
         try {
-          await beginUntil(proxied[moment.proxy].holdAt(moment.isIt()));
+          await beginUntil(command.proxied[moment.proxy].holdAt(moment.isIt()));
           // Half of the time what was on its way lands, and only the answer is lost.
-          if (random.fraction() < 0.5) proxied[moment.proxy].set({ hole: "to-client" });
-          await kill();
+          if (random.fraction() < 0.5) command.proxied[moment.proxy].set({ hole: "to-client" });
+          await command.kill();
           await letLocksExpire();
 
           const done = await reconcileAgain();
@@ -147,7 +130,7 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     await plant();
     let sent = "";
     await beginUntil(
-      proxied.redis.holdAt(
+      command.proxied.redis.holdAt(
         nthPiece(5, (piece) => {
           sent = piece.toString("latin1");
           return sent.includes(CHANGE);
@@ -159,11 +142,11 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     )!;
     await app.writeDocument(overtaken, 5);
     await app.dropEntry(overtaken);
-    proxied.redis.set({ hole: "to-client" });
+    command.proxied.redis.set({ hole: "to-client" });
     await waitUntil(async () => (await app.cached(overtaken)) === 1, {
       what: "the entry of the older document",
     });
-    await kill();
+    await command.kill();
     await letLocksExpire();
 
     const done = await reconcileAgain();
@@ -183,24 +166,13 @@ describeWith(["redis", "mongodb"], "a reconciliation whose process is killed", (
     );
   }
 
-  /** Starts the command and waits until it is held up. */
-  async function beginUntil(held: Promise<void>): Promise<void> {
-    const started = new LockstepProcess(COMMAND, { ...home.env, ...proxied.variables(settings()) });
-    running = started;
-    const ended = started.exitCode.then((code) => `ended with ${code}: ${started.stderr}`);
-    expect(await Promise.race([held, ended])).toBeUndefined();
-  }
-
-  async function kill(): Promise<void> {
-    running?.child.kill("SIGKILL");
-    expect(await running?.exitCode).toBe("SIGKILL");
-    proxied.redis.cut();
-    proxied.mongo.cut();
+  function beginUntil(held: Promise<void>): Promise<void> {
+    return command.startUntil(held, COMMAND, command.proxied.variables(settings()));
   }
 
   async function reconcileAgain() {
     const variables = backends.variables(settings());
-    const { code, stdout, stderr } = await runLockstep(COMMAND, { ...home.env, ...variables });
+    const { code, stdout, stderr } = await command.run(COMMAND, variables);
     if (stdout === "") throw new Error(`The second run failed: ${stderr}`);
     const { models } = JSON.parse(stdout) as { models: readonly [Reconciliation] };
     return { code, model: models[0] };

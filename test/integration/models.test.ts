@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { UserApp } from "../support/models/user-app.ts";
+import { useUserApp } from "../support/models/use-user-app.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 
 describeWith(["redis", "mongodb"], "models of an application", () => {
   const backends = useBackends();
-  let app: UserApp;
-  beforeAll(() => {
-    app = new UserApp(backends);
-  });
-  afterAll(() => app.close());
+  const app = useUserApp(backends);
 
   /** One of each state; what is consistent comes last, so that it is not met first. */
   async function plant(): Promise<void> {

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { runCli } from "../../src/cli/run-cli.ts";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { UserApp } from "../support/models/user-app.ts";
+import { useUserApp } from "../support/models/use-user-app.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -147,11 +147,7 @@ describe("An operator of the embedded store", () => {
 
 describeWith(["redis", "mongodb"], "An operator of real servers", () => {
   const backends = useBackends();
-  let app: UserApp;
-  beforeAll(() => {
-    app = new UserApp(backends);
-  });
-  afterAll(() => app.close());
+  const app = useUserApp(backends);
 
   it("reconciles what an application caches, from cron, and is told by the exit code", async () => {
     const variables = backends.variables(app.variables());

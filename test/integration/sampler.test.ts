@@ -1,6 +1,6 @@
-import { afterAll, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { UserApp } from "../support/models/user-app.ts";
+import { useUserApp } from "../support/models/use-user-app.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -11,8 +11,7 @@ const always = { LOCKSTEP_SAMPLER: "true", LOCKSTEP_SAMPLER_PROBABILITY: "1" };
 
 describeWith(["redis", "mongodb"], "a sample that a call has set off", () => {
   const backends = useBackends();
-  const app = new UserApp(backends);
-  afterAll(() => app.close());
+  const app = useUserApp(backends);
 
   it("is looked at once by two processes, and what it found can be listed", async () => {
     const quiet = await backends.open();

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import type { Variables } from "../support/lockstep/open-lockstep.ts";
-import { ProxiedServers } from "../support/lockstep/proxied-servers.ts";
 import { useBackends } from "../support/lockstep/use-backends.ts";
-import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
-import { UserApp } from "../support/models/user-app.ts";
+import { useLongCommand } from "../support/lockstep/use-long-command.ts";
+import type { LockstepProcess } from "../support/lockstep-process.ts";
+import { useUserApp } from "../support/models/use-user-app.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 import { mongoCommand } from "../support/servers/mongo-command.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -24,39 +24,23 @@ const ENDS_WITHIN_MS = 6_000;
 
 describeWith(["redis", "mongodb"], "A long command that is told to stop", () => {
   const backends = useBackends();
-  let app: UserApp;
-  let home: Awaited<ReturnType<typeof openHome>>;
-  let proxied: ProxiedServers;
-  let running: LockstepProcess | undefined;
-  beforeAll(() => {
-    app = new UserApp(backends);
-  });
-  beforeEach(async () => {
-    home = await openHome();
-    proxied = await ProxiedServers.open(backends);
-  });
-  afterEach(async () => {
-    running?.child.kill("SIGKILL");
-    await running?.exitCode;
-    await proxied.close();
-    await home.remove();
-  });
-  afterAll(() => app.close());
+  const app = useUserApp(backends);
+  const command = useLongCommand(backends);
 
   it.each(["SIGINT", "SIGTERM"] as const)(
     "ends a reconciliation between two batches on %s, which the next one goes on with",
     async (signal) => {
       await app.store(...Array.from({ length: USERS }, (_, at) => app.user(at + 1)));
-      start(RECONCILE, backends.variables(settings({ perSec: 100 })));
+      const started = command.start(RECONCILE, backends.variables(settings({ perSec: 100 })));
       const records = backends.database.collection("lockstep_records");
       await waitUntil(async () => (await records.countDocuments()) > 0, {
         what: "its first place",
       });
 
-      const stopped = await stop(signal);
+      const stopped = await stop(started, signal);
       const entries = (await backends.client.keys("user:*")).length;
       const locks = await backends.client.keys("lock:*");
-      const again = await run(RECONCILE, backends.variables(settings({ perSec: 0 })));
+      const again = await command.run(RECONCILE, backends.variables(settings({ perSec: 0 })));
 
       expect(stopped).toEqual({
         code: 2,
@@ -76,12 +60,12 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
 
   it("leaves one that hangs as a crash would leave it", async () => {
     await app.store(...Array.from({ length: USERS }, (_, at) => app.user(at + 1)));
-    const held = proxied.redis.holdAt((piece) => piece.includes(`lock:${MODEL}:`));
-    start(RECONCILE, proxied.variables(settings({ perSec: 0 })));
+    const held = command.proxied.redis.holdAt((piece) => piece.includes(`lock:${MODEL}:`));
+    const started = command.start(RECONCILE, command.proxied.variables(settings({ perSec: 0 })));
     await held;
 
-    const stopped = await stop("SIGINT");
-    const again = await run(RECONCILE, backends.variables(settings({ perSec: 0 })));
+    const stopped = await stop(started, "SIGINT");
+    const again = await command.run(RECONCILE, backends.variables(settings({ perSec: 0 })));
 
     expect(stopped).toMatchObject({
       code: 2,
@@ -93,13 +77,13 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
 
   it("ends at once when it is told a second time", async () => {
     await app.store(app.user(1));
-    const held = proxied.redis.holdAt((piece) => piece.includes(`lock:${MODEL}:`));
-    const { child } = start(RECONCILE, proxied.variables(settings({ perSec: 0 })));
+    const held = command.proxied.redis.holdAt((piece) => piece.includes(`lock:${MODEL}:`));
+    const started = command.start(RECONCILE, command.proxied.variables(settings({ perSec: 0 })));
     await held;
 
     // Two of one kind might arrive as one.
-    child.kill("SIGINT");
-    const stopped = await stop("SIGTERM");
+    started.child.kill("SIGINT");
+    const stopped = await stop(started, "SIGTERM");
 
     // Of the one that came second.
     expect([130, 143]).toContain(stopped.code);
@@ -114,13 +98,13 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
     async ({ args }) => {
       await app.store(...Array.from({ length: USERS }, (_, at) => app.user(at + 1)));
       await plantRows();
-      const held = proxied.mongo.holdAt(
+      const held = command.proxied.mongo.holdAt(
         (piece) => piece.includes(FIND_ROWS) || piece.includes(FIND_USERS),
       );
-      start(args, proxied.variables(settings({ perSec: 0 })));
+      const started = command.start(args, command.proxied.variables(settings({ perSec: 0 })));
       await held;
 
-      expect(await stop("SIGINT")).toEqual({
+      expect(await stop(started, "SIGINT")).toEqual({
         code: 2,
         stdout: "",
         stderr: told("It has changed nothing, and begins anew when it is run again."),
@@ -131,14 +115,17 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
 
   it("ends a backup between two chunks, which --resume goes on with", async () => {
     await plantRows();
-    const file = join(home.folder, "shadow.backup");
+    const file = join(command.folder, "shadow.backup");
     await slow("find");
-    start(["backup", file], backends.variables(QUIET));
+    const started = command.start(["backup", file], backends.variables(QUIET));
     await waitUntil(() => existsSync(`${file}.part`), { withinMs: 30_000, what: "its file" });
 
-    const stopped = await stop("SIGINT");
+    const stopped = await stop(started, "SIGINT");
     await backends.fault.lift();
-    const again = await run(["backup", file, "--resume", "--json"], backends.variables(QUIET));
+    const again = await command.run(
+      ["backup", file, "--resume", "--json"],
+      backends.variables(QUIET),
+    );
 
     expect(stopped).toEqual({
       code: 2,
@@ -151,21 +138,21 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
 
   it("ends a restore between two chunks, which is ended by another one", async () => {
     await plantRows();
-    const file = join(home.folder, "shadow.backup");
-    await run(["backup", file], backends.variables(QUIET));
+    const file = join(command.folder, "shadow.backup");
+    await command.run(["backup", file], backends.variables(QUIET));
     await backends.rows.deleteMany({});
     await slow("update");
-    start(["restore", file], backends.variables(QUIET));
+    const started = command.start(["restore", file], backends.variables(QUIET));
     await waitUntil(async () => (await backends.rows.countDocuments()) > 0, {
       withinMs: 30_000,
       what: "its first rows",
     });
 
-    const stopped = await stop("SIGTERM");
+    const stopped = await stop(started, "SIGTERM");
     await backends.untilRowsRest();
     const there = await backends.rows.countDocuments();
     await backends.fault.lift();
-    const again = await run(["restore", file, "--json"], backends.variables(QUIET));
+    const again = await command.run(["restore", file, "--json"], backends.variables(QUIET));
 
     expect(stopped).toEqual({
       code: 2,
@@ -177,24 +164,12 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
     expect(JSON.parse(again.stdout)).toMatchObject({ fates: { restored: ROWS - there, there } });
   }, 60_000);
 
-  function start(args: readonly string[], variables: Variables): LockstepProcess {
-    running = new LockstepProcess(args, { ...home.env, ...variables });
-    return running;
-  }
-
-  function run(args: readonly string[], variables: Variables) {
-    return runLockstep(args, { ...home.env, ...variables });
-  }
-
   /** Sends a signal and waits for the end, which must be soon. */
-  async function stop(signal: NodeJS.Signals) {
-    if (running === undefined) throw new Error("Nothing was started.");
-    const { child, exitCode } = running;
+  async function stop(started: LockstepProcess, signal: NodeJS.Signals) {
     const sentMs = performance.now();
-    child.kill(signal);
-    const code = await exitCode;
+    const code = await started.stop(signal);
     expect(performance.now() - sentMs).toBeLessThan(ENDS_WITHIN_MS);
-    const { stdout, stderr } = running;
+    const { stdout, stderr } = started;
     return { code, stdout, stderr };
   }
 

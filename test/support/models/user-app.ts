@@ -19,7 +19,7 @@ export interface User {
 /** An application that has users in MongoDB and caches them in Redis as JSON, as many do; Lockstep owns neither. */
 export class UserApp implements WrittenUsers {
   readonly #backends: Backends;
-  readonly #folder = mkdtempSync(join(tmpdir(), "lockstep-models-"));
+  #folder: string | undefined;
 
   constructor(backends: Backends) {
     this.#backends = backends;
@@ -81,6 +81,7 @@ export class UserApp implements WrittenUsers {
 
   /** The variables that declare it to Lockstep; `more` goes into the declaration. */
   variables(more: object = {}): { readonly LOCKSTEP_MODELS_FILE: string } {
+    this.#folder ??= mkdtempSync(join(tmpdir(), "lockstep-models-"));
     const file = join(this.#folder, "models.json");
     const model = {
       name: "accounts.User",
@@ -95,6 +96,6 @@ export class UserApp implements WrittenUsers {
   }
 
   close(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 }
