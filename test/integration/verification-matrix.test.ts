@@ -1,6 +1,7 @@
 import { expect, it } from "@jest/globals";
 import {
   expectedMatrix,
+  expectInEveryMode,
   keysOfEach,
   MATRIX_LIMIT_MS,
   matrixOf,
@@ -67,29 +68,11 @@ for (const { redis, options, isPinned, verifying } of setups) {
           const planted = await plantAll(gardener);
 
           const watch = await backends.watchWrites();
-          const { full, parts, sample, digests } = await verifyInEveryMode([one, other], {
-            limit: 40,
-          });
+          const modes = await verifyInEveryMode([one, other], { limit: 40 });
           const late = await impatient.call("verify_cache_sync");
           const written = await watch.end();
 
-          const all = expectedMatrix(planted, ({ verdict }) => verdict);
-          expect(matrixOf(full)).toEqual(all);
-          expect(parts.length).toBeGreaterThan(2);
-          expect(matrixOf(parts)).toEqual(all);
-          expect(parts.at(-1)?.coverage).toMatchObject({
-            complete: true,
-            keysChecked: planted.length,
-            issues: all.issues.length,
-          });
-          expect(matrixOf(sample)).toEqual(all);
-          expect(sample[0]?.sample).toMatchObject({
-            keysInAll: planted.length,
-            smallestVisibleRate: 0,
-          });
-          expect(matrixOf(digests)).toEqual(
-            expectedMatrix(planted, ({ verdict, byDigests }) => byDigests ?? verdict),
-          );
+          expectInEveryMode(planted, modes);
           expect(matrixOf([late])).toEqual(
             expectedMatrix(planted, ({ verdict }) => (verdict === "pending" ? "overdue" : verdict)),
           );

@@ -1,6 +1,7 @@
+import { expect } from "@jest/globals";
 import { type CopyClass, isIssue } from "../../../src/verify/classify.ts";
 import type { Drift } from "./planted-drift.ts";
-import { issuesIn, type Report } from "./verify-modes.ts";
+import { issuesIn, type Report, type ReportsByMode } from "./verify-modes.ts";
 
 const KEYS_OF_EACH = 5;
 
@@ -56,4 +57,25 @@ export function expectedMatrix(
     if (isIssue(copyClass)) issues.push(`${key}: ${copyClass}`);
   }
   return { counts, issues: issues.toSorted() };
+}
+
+/** Expects each mode to have met all keys, and each under its class; by digests, under the class that these can see. */
+export function expectInEveryMode(
+  keys: readonly DriftedKey[],
+  { full, parts, sample, digests }: ReportsByMode,
+): void {
+  const all = expectedMatrix(keys, ({ verdict }) => verdict);
+  expect(matrixOf(full)).toEqual(all);
+  expect(parts.length).toBeGreaterThan(2);
+  expect(matrixOf(parts)).toEqual(all);
+  expect(parts.at(-1)?.coverage).toMatchObject({
+    complete: true,
+    keysChecked: keys.length,
+    issues: all.issues.length,
+  });
+  expect(matrixOf(sample)).toEqual(all);
+  expect(sample[0]?.sample).toMatchObject({ keysInAll: keys.length, smallestVisibleRate: 0 });
+  expect(matrixOf(digests)).toEqual(
+    expectedMatrix(keys, ({ verdict, byDigests }) => byDigests ?? verdict),
+  );
 }

@@ -6,6 +6,7 @@ export type Report = ToolAnswers["verify_cache_sync"];
 /** All the ways in which every key, or a part of them, can be verified. */
 export const MODES = ["full", "parts", "sample", "digests"] as const;
 export type Mode = (typeof MODES)[number];
+export type ReportsByMode = Readonly<Record<Mode, readonly Report[]>>;
 
 export interface ModesOptions {
   /** About how many keys a part has. */
@@ -21,7 +22,7 @@ export interface ModesOptions {
 export async function verifyInEveryMode(
   instances: readonly Caller[],
   { limit, sampleSize }: ModesOptions,
-): Promise<Readonly<Record<Mode, readonly Report[]>>> {
+): Promise<ReportsByMode> {
   const through = (at: number, args: object) =>
     instances.at(at % instances.length)!.call("verify_cache_sync", { ...args });
   const size = sampleSize === undefined ? {} : { sampleSize };
