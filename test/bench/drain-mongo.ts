@@ -1,6 +1,5 @@
 import { Redis } from "ioredis";
 import mongoose from "mongoose";
-import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
 import { chunksOf } from "../../src/lib/chunks-of.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -18,15 +17,14 @@ import { JournalSweep, SWEEP_AGE_MS } from "../../src/sync/journal-sweep.ts";
 import { OwedWords } from "../../src/sync/owed-words.ts";
 import { Projector } from "../../src/sync/projector.ts";
 import { tellOfLandingIn } from "../../src/sync/tell-of-landing.ts";
-import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { openBareCache } from "./open-bare-cache.ts";
 import { commandsOf, entriesOf, inFlight } from "./payload.ts";
 import { perSecond } from "./rounds.ts";
 
 const BATCH = 500;
 const BULKS_IN_FLIGHT = 4;
 const WRITES_IN_FLIGHT = 100;
-const COMMAND_LIMIT_MS = 10_000;
 const DAY_MS = 24 * 3_600_000;
 
 /** Where one round works: a database that nothing has used yet, and a Redis that it may empty. */
@@ -143,16 +141,7 @@ async function withBoth<T>(
   work: (opened: Opened & { readonly cache: RedisCache }) => Promise<T>,
 ): Promise<T> {
   await flush(redisUrl);
-  const cache = recoveringAtOnce(
-    openRedis({
-      url: redisUrl,
-      commandTimeoutMs: COMMAND_LIMIT_MS,
-      residencyMs: undefined,
-      graceMs: DAY_MS,
-      random: systemRandom,
-      log: silentLog,
-    }),
-  );
+  const cache = openBareCache(redisUrl);
   try {
     return await withStore(uri, async (opened) => {
       await cache.bindStore(await opened.store.storeId());

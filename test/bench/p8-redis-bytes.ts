@@ -1,14 +1,11 @@
 import { Redis } from "ioredis";
-import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import { chunksOf } from "../../src/lib/chunks-of.ts";
-import { silentLog } from "../../src/lib/log.ts";
-import { systemRandom } from "../../src/lib/random.ts";
 import type { SetCommand } from "../../src/model/write-command.ts";
-import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type { Bench } from "./bench-options.ts";
 import type { Figure } from "./figure.ts";
+import { openBareCache } from "./open-bare-cache.ts";
 import { commandsOf, inFlight } from "./payload.ts";
 import { alternate, type Spread } from "./rounds.ts";
 
@@ -134,16 +131,7 @@ async function writeThrough(
   { ttl }: Case,
   commands: readonly SetCommand[],
 ): Promise<void> {
-  const cache = recoveringAtOnce(
-    openRedis({
-      url: server.url,
-      commandTimeoutMs: 10_000,
-      residencyMs: undefined,
-      graceMs: FAR_MS,
-      random: systemRandom,
-      log: silentLog,
-    }),
-  );
+  const cache = openBareCache(server.url);
   try {
     await cache.bindStore("bench");
     const acks: { key: string; version: string }[] = [];

@@ -15,13 +15,22 @@ export function keyOf(index: number): string {
 }
 
 /** Writes of `count` different keys with values of `valueBytes` (200 in the usual mix), the same on each call. */
-export function commandsOf(count: number, valueBytes = 200): SetCommand[] {
-  const random = new SeededRandom(SEED);
+export function commandsOf(count: number, valueBytes?: number): SetCommand[] {
+  return commandsFrom(new SeededRandom(SEED), 0, count, valueBytes);
+}
+
+/** Writes of `count` keys from the `first` on, with values of their own. */
+export function commandsFrom(
+  random: SeededRandom,
+  first: number,
+  count: number,
+  valueBytes = 200,
+): SetCommand[] {
   return Array.from({ length: count }, (_, index) => {
     const value = valueOf(random, valueBytes);
     return {
       op: "set",
-      key: keyOf(index),
+      key: keyOf(first + index),
       value,
       hash: contentHash(value),
       ttlMs: null,

@@ -1,18 +1,13 @@
 import { Redis } from "ioredis";
 import { incarnationOf } from "../../src/cache/drivers/redis/incarnation.ts";
-import { openRedis } from "../../src/cache/drivers/redis/open-redis.ts";
 import { sideKeys } from "../../src/cache/drivers/redis/redis-keys.ts";
 import { parseInfo } from "../../src/cache/drivers/redis/redis-policy.ts";
 import { writeArgs } from "../../src/cache/drivers/redis/write-call.ts";
-import { silentLog } from "../../src/lib/log.ts";
-import { systemRandom } from "../../src/lib/random.ts";
 import { BUCKETS } from "../../src/model/bucket.ts";
 import { contentHash } from "../../src/model/content-hash.ts";
-import { recoveringAtOnce } from "../support/recover-at-once.ts";
 import { startRedis } from "../support/servers/start-redis.ts";
+import { openBareCache } from "./open-bare-cache.ts";
 import { commandsOf } from "./payload.ts";
-
-const DAY_MS = 24 * 3_600_000;
 
 /** One call of the write script, as the driver sends it. */
 export type RawWrite = readonly (string | Buffer)[];
@@ -57,16 +52,7 @@ export async function startBareRedis(): Promise<BareRedis> {
   const server = await startRedis();
   const storeId = "bench";
   const client = new Redis(server.url);
-  const cache = recoveringAtOnce(
-    openRedis({
-      url: server.url,
-      commandTimeoutMs: 10_000,
-      residencyMs: undefined,
-      graceMs: DAY_MS,
-      random: systemRandom,
-      log: silentLog,
-    }),
-  );
+  const cache = openBareCache(server.url);
   await cache.bindStore(storeId);
   // A bucket is opened by the first write that meets it; so many keys meet them all.
   for (const command of commandsOf(20 * BUCKETS)) await cache.write(command);
