@@ -52,6 +52,16 @@ export function traceSteps(names: readonly string[]): readonly TraceStep[] {
   });
 }
 
+/** A whole recovery where nothing is ever purged: it finds no event to project and no copy to drop. */
+export const RECOVERY_STEPS = [
+  "recovery: find the state",
+  "recovery: a: raise the epoch",
+  "recovery: b: look at the events",
+  "recovery: c: look at the row",
+  "recovery: d: install",
+  "recovery: e: confirm",
+] as const;
+
 /** One way through a model, chosen by chance, until nothing is left to do or `stepsMax` is reached. */
 export function walk<W>(
   model: Model<W>,

@@ -2,7 +2,7 @@ import type { Entry } from "../../../src/model/entry.ts";
 import type { WriteCommand } from "../../../src/model/write-command.ts";
 import { deleteOf, setOf } from "../../contract/commands.ts";
 import type { Start } from "../scenarios/starts.ts";
-import { stepName, traceSteps } from "../trace.ts";
+import { RECOVERY_STEPS, stepName, traceSteps } from "../trace.ts";
 import { GRACE_MS, KEY } from "./parts.ts";
 import type { ReplayProcess } from "./process.ts";
 import type { ReplayServers } from "./servers.ts";
@@ -20,12 +20,7 @@ interface Beginning {
 const LEFT_OVER = traceSteps([
   "delete: mint",
   "environment: roll back",
-  "recovery: find the state",
-  "recovery: a: raise the epoch",
-  "recovery: b: look at the events",
-  "recovery: c: look at the row",
-  "recovery: d: install",
-  "recovery: e: confirm",
+  ...RECOVERY_STEPS,
   "delete: upsert",
   "delete: check epoch",
 ]);

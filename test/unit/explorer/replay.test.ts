@@ -11,7 +11,7 @@ import { replayStoreFirst } from "../../explorer/replay/store-first-replay.ts";
 import { byEvent } from "../../explorer/scenarios/calls.ts";
 import { modelOf, type Scenario } from "../../explorer/scenarios/scenario.ts";
 import { scenarioNamed } from "../../explorer/scenarios/scenarios.ts";
-import { type TraceStep, traceSteps } from "../../explorer/trace.ts";
+import { RECOVERY_STEPS, type TraceStep, traceSteps } from "../../explorer/trace.ts";
 
 interface Counterexample {
   readonly scenario: Scenario;
@@ -42,12 +42,7 @@ function replayWithout(removed: Mechanism, sabotage?: Sabotage): Promise<Replaye
 const LEFT_BEHIND = [
   "environment: fail over",
   "environment: p1 finds the primary",
-  "recovery: find the state",
-  "recovery: a: raise the epoch",
-  "recovery: b: look at the events",
-  "recovery: c: look at the row",
-  "recovery: d: install",
-  "recovery: e: confirm",
+  ...RECOVERY_STEPS,
 ] as const;
 
 const SABOTAGED = Object.entries({
