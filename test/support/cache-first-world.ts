@@ -6,6 +6,7 @@ import type { BucketStatesPort } from "../../src/store/bucket-states-port.ts";
 import type { OutboxPort } from "../../src/store/outbox-port.ts";
 import type { StorePort } from "../../src/store/store-port.ts";
 import { acknowledgeIn } from "../../src/sync/acknowledger.ts";
+import { Backlog } from "../../src/sync/backlog.ts";
 import { CacheFirstDelivery } from "../../src/sync/cache-first-delivery.ts";
 import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep } from "../../src/sync/journal-sweep.ts";
@@ -95,6 +96,7 @@ export async function openCacheFirstWorld({
     bucketStates: steeredStates.port,
   };
   const syncTimeoutMs = SYNC_TIMEOUT_MS;
+  const callLimitMs = syncTimeoutMs + 250;
   const pool = new SyncPool(clock, concurrency);
   const circuit = new StoreCircuit(clock);
   const cacheCircuit = new CacheCircuit({ cache: ports.cache, clock });
@@ -122,7 +124,7 @@ export async function openCacheFirstWorld({
     clock,
     syncObjectiveMs: 10_000,
     provesRemoval: (key, version) => ports.cache.provesRemoval(key, version),
-    thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? syncTimeoutMs + 250 : 0),
+    thirdLookAfterMs: () => (past.cache.policy?.pinned === false ? callLimitMs : 0),
     isCurrentCopy: () => true,
   });
   const steps = new CacheFirstRepair({ ...ports, delivery, acknowledge });
@@ -148,6 +150,7 @@ export async function openCacheFirstWorld({
     delivery,
     acknowledge,
     sweep,
+    backlog: new Backlog(ports.cache, ports.cache, ports.outbox, callLimitMs),
     looker,
     writes: new CacheFirstWritePath({
       ...ports,

@@ -1,5 +1,3 @@
-import { Backlog } from "../../src/sync/backlog.ts";
-import { CacheVerifier } from "../../src/verify/cache-verifier.ts";
 import { PlanApplier } from "../../src/verify/plan-applier.ts";
 import { PlanJournal } from "../../src/verify/plan-journal.ts";
 import { PlanUndoer } from "../../src/verify/plan-undoer.ts";
@@ -13,6 +11,7 @@ import {
 import { runThrough } from "./run-through.ts";
 import { ScriptedWriter } from "./scripted-writer.ts";
 import { steer } from "./steer.ts";
+import { verifierIn } from "./verifier-in.ts";
 
 export const UNDO_RETENTION_MS = 24 * 3_600_000;
 
@@ -33,21 +32,13 @@ export async function openRepairPlansWorld({
     ...(maxmemoryPolicy === undefined ? {} : { maxmemoryPolicy }),
   };
   const world = await openCacheFirstWorld(options);
-  const { ports, looker, random, calls } = world;
+  const { looker, random, calls } = world;
   // The servers keep the time of the first process.
   const clock = on?.clock ?? world.clock;
   const kept = world.sqlite.records;
   const steeredRecords = steer("records", kept, calls);
   const journal = new PlanJournal(steeredRecords.port);
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({
-    ...ports,
-    looker,
-    backlog,
-    clock,
-    random,
-    staleAfterHours: 24,
-  });
+  const verifier = verifierIn({ ...world, clock });
   const shared = { looker, journal, clock, undoRetentionMs: UNDO_RETENTION_MS };
   const { steps } = world;
   const applier = new PlanApplier({ ...shared, steps });

@@ -5,30 +5,21 @@ import type { CheckTarget } from "../../../src/jobs/check-target.ts";
 import { dailyCheck } from "../../../src/jobs/daily-check.ts";
 import { keepHealth } from "../../../src/jobs/keep-health.ts";
 import { KvTarget } from "../../../src/jobs/kv-target.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
-import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
 import { HealthCheck } from "../../../src/verify/health-check.ts";
 import { cacheDown } from "../../support/builders.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { findingsOf } from "../../support/check-builders.ts";
 import { RecordingLog } from "../../support/recording-log.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
+import { verifierIn } from "../../support/verifier-in.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
 /** The jobs of one process over real services, with some keys. */
 async function openWorld() {
   const world = await openCacheFirstWorld();
-  const { ports, clock, looker, random, sqlite } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({
-    ...ports,
-    looker,
-    backlog,
-    clock,
-    random,
-    staleAfterHours: 24,
-  });
+  const { clock, random, sqlite } = world;
+  const verifier = verifierIn(world);
   const log = new RecordingLog();
   const { records } = sqlite;
   const results = new CheckResults({ records, random, keep: 10, keepMs: DAY_MS });

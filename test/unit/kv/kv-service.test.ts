@@ -4,7 +4,6 @@ import { LoadDetector } from "../../../src/load/load-detector.ts";
 import { contentHash } from "../../../src/model/content-hash.ts";
 import type { ErrorCode } from "../../../src/model/error-table.ts";
 import type { SyncMode } from "../../../src/model/sync-settings.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { fixedSettings } from "../../support/fixed-settings.ts";
 import { deferred } from "../../support/steer.ts";
@@ -13,8 +12,7 @@ const LIMITS = { keyMaxBytes: 12, valueMaxBytes: 16 };
 
 async function openWorld({ mode = "hybrid" }: { mode?: SyncMode } = {}) {
   const world = await openCacheFirstWorld({ concurrency: 1 });
-  const { ports, pool, clock, writes, reads } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
+  const { pool, clock, writes, reads, backlog } = world;
   const settings = fixedSettings({ mode });
   const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath: true });
   return { ...world, kv: new KvService({ writes, reads, load, limits: LIMITS }) };

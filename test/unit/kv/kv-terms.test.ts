@@ -4,7 +4,6 @@ import type { ReadPath } from "../../../src/kv/read-path.ts";
 import type { WritePath } from "../../../src/kv/write-path.ts";
 import { LoadDetector } from "../../../src/load/load-detector.ts";
 import { formatVersion, seqOf, type Version } from "../../../src/model/version.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
 import { closedAfterEach } from "../../contract/closed-after-each.ts";
 import { entryOf, versionAt, versionNo } from "../../contract/entries.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
@@ -13,8 +12,7 @@ import { openStoreFirstWorld } from "../../support/store-first-world.ts";
 
 async function openCacheFirst() {
   const world = await openCacheFirstWorld();
-  const { ports, pool, clock } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
+  const { pool, clock, backlog } = world;
   const load = new LoadDetector({
     pool,
     backlog,

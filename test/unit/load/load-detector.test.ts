@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { LoadDetector, type SettingsSource } from "../../../src/load/load-detector.ts";
 import type { SyncMode, SyncSettings } from "../../../src/model/sync-settings.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { fixedSettings } from "../../support/fixed-settings.ts";
@@ -15,8 +14,7 @@ async function openWorld({
   hasEventPath?: boolean;
 } = {}) {
   const world = await openCacheFirstWorld();
-  const { ports, pool, clock, past } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
+  const { pool, clock, past, backlog } = world;
   let settings = fixedSettings({ mode });
   const source: SettingsSource = {
     get inForce() {

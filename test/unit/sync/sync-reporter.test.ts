@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
 import { LoadDetector } from "../../../src/load/load-detector.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
 import { SyncReporter } from "../../../src/sync/sync-reporter.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
@@ -8,8 +7,7 @@ import { fixedSettings } from "../../support/fixed-settings.ts";
 
 async function openWorld() {
   const world = await openCacheFirstWorld();
-  const { ports, pool, circuit, cacheCircuit, stats, recovery, clock } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
+  const { pool, circuit, cacheCircuit, stats, recovery, clock, backlog } = world;
   const settings = fixedSettings();
   const load = new LoadDetector({ pool, backlog, clock, settings, hasEventPath: true });
   const startedMs = clock.nowMs();

@@ -1,26 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
 import { NAMED_KEYS_MAX } from "../../../src/model/key.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
-import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
 import { setOf } from "../../contract/commands.ts";
 import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { lookerWith } from "../../support/looking.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
 import { runThrough } from "../../support/run-through.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
+import { verifierIn } from "../../support/verifier-in.ts";
 
 async function openWorld(maxmemoryPolicy = "noeviction") {
   const world = await openCacheFirstWorld({ maxmemoryPolicy });
-  const { ports, clock, looker, random } = world;
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({
-    ...ports,
-    looker,
-    backlog,
-    clock,
-    random,
-    staleAfterHours: 24,
-  });
+  const verifier = verifierIn(world);
   const write = async (key: string, value = "first") => {
     const writer = new ScriptedWriter(world, key);
     await writer.run(writer.direct(value));
@@ -80,16 +70,7 @@ describe("CacheVerifier", () => {
         waits.push(ms);
       },
     });
-    const backlog = new Backlog(world.ports.cache, world.ports.cache, world.ports.outbox, 2250);
-    const { ports, clock, random } = world;
-    const verifier = new CacheVerifier({
-      ...ports,
-      looker,
-      backlog,
-      clock,
-      random,
-      staleAfterHours: 24,
-    });
+    const verifier = verifierIn({ ...world, looker });
 
     const report = await verifier.verify();
 

@@ -1,25 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
-import { Backlog } from "../../../src/sync/backlog.ts";
-import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
 import { HealthCheck } from "../../../src/verify/health-check.ts";
 import { storeDown } from "../../support/builders.ts";
 import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { RecordingLog } from "../../support/recording-log.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
+import { verifierIn } from "../../support/verifier-in.ts";
 
 const INTERVAL_MS = 300_000;
 
 /** One process' health check, with a log of its own. */
-function healthCheckIn({ ports, clock, looker, random }: CacheFirstWorld) {
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  const verifier = new CacheVerifier({
-    ...ports,
-    looker,
-    backlog,
-    clock,
-    random,
-    staleAfterHours: 24,
-  });
+function healthCheckIn(world: CacheFirstWorld) {
+  const { ports, clock, random } = world;
+  const verifier = verifierIn(world);
   const log = new RecordingLog();
   const { store } = ports;
   const check = new HealthCheck({ verifier, store, clock, random, log, intervalMs: INTERVAL_MS });

@@ -1,22 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
-import { Backlog } from "../../../src/sync/backlog.ts";
-import {
-  CacheVerifier,
-  type SyncReport,
-  type VerifyRequest,
-} from "../../../src/verify/cache-verifier.ts";
+import type { SyncReport, VerifyRequest } from "../../../src/verify/cache-verifier.ts";
 import { isIssue } from "../../../src/verify/classify.ts";
 import { encodePass } from "../../../src/verify/pass-cursor.ts";
 import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
-
-/** As a process that has just been started. */
-function verifierIn({ ports, clock, looker, random }: CacheFirstWorld): CacheVerifier {
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  return new CacheVerifier({ ...ports, looker, backlog, clock, random, staleAfterHours: 24 });
-}
+import { verifierIn } from "../../support/verifier-in.ts";
 
 async function openWorld({ both = 0, foreign = 0 } = {}) {
   const world = await openCacheFirstWorld();

@@ -1,14 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
-import { Backlog } from "../../../src/sync/backlog.ts";
-import { CacheVerifier } from "../../../src/verify/cache-verifier.ts";
 import { entryOf, versionAt } from "../../contract/entries.ts";
-import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { ScriptedWriter } from "../../support/scripted-writer.ts";
-
-function verifierIn({ ports, clock, looker, random }: CacheFirstWorld): CacheVerifier {
-  const backlog = new Backlog(ports.cache, ports.cache, ports.outbox, 2250);
-  return new CacheVerifier({ ...ports, looker, backlog, clock, random, staleAfterHours: 24 });
-}
+import { verifierIn } from "../../support/verifier-in.ts";
 
 /** `alone` keys of which only events are left, two each; one key in step, and one whose event waits beside its copy. */
 async function openWorld(alone: number) {
