@@ -26,6 +26,10 @@ export class RecordingLog implements Log {
     this.lines.push({ level: "error", message, fields });
   }
 
+  messages(level: keyof Log): string[] {
+    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+
   /** Level and message of what an operator sees by default: everything but debug. */
   get told(): readonly string[] {
     return this.lines

@@ -3,9 +3,9 @@ import { compose } from "../../../src/app/compose.ts";
 import type { Environment } from "../../../src/app/environment.ts";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import type { Log } from "../../../src/lib/log.ts";
 import { systemRandom } from "../../../src/lib/random.ts";
 import { Envelope } from "../../../src/transport/envelope.ts";
+import { RecordingLog } from "../recording-log.ts";
 import { type Caller, readReply } from "./caller.ts";
 import { QUIET_JOBS } from "./quiet-jobs.ts";
 
@@ -14,7 +14,7 @@ export type Variables = Readonly<Record<string, string>>;
 /** A Lockstep in this process: the composed server with the envelope of the transports, and none of these. */
 export interface OpenLockstep extends Caller {
   readonly app: App;
-  readonly log: RecordedLog;
+  readonly log: RecordingLog;
 }
 
 /**
@@ -26,7 +26,7 @@ export async function openLockstep(
   own: Pick<Environment, "copyCache"> = {},
 ): Promise<OpenLockstep> {
   const { config } = parseConfig({ ...QUIET_JOBS, ...variables });
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   const environment = { clock: systemClock, random: systemRandom, logger: log, ...own };
   const app = await compose(config, environment);
   try {
@@ -50,35 +50,4 @@ export async function openLockstep(
     call: async (tool, args = {}) => readReply(tool, await envelope.call({ name: tool, args })),
     close: () => app.close(),
   };
-}
-
-interface LogLine {
-  readonly level: keyof Log;
-  readonly fields: object;
-  readonly message: string;
-}
-
-/** Keeps every line, so that a test can say what an operator would have read. */
-export class RecordedLog implements Log {
-  readonly lines: LogLine[] = [];
-
-  debug(fields: object, message: string): void {
-    this.lines.push({ level: "debug", fields, message });
-  }
-
-  info(fields: object, message: string): void {
-    this.lines.push({ level: "info", fields, message });
-  }
-
-  warn(fields: object, message: string): void {
-    this.lines.push({ level: "warn", fields, message });
-  }
-
-  error(fields: object, message: string): void {
-    this.lines.push({ level: "error", fields, message });
-  }
-
-  messages(level: keyof Log): string[] {
-    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
-  }
 }

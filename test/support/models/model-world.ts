@@ -11,7 +11,7 @@ import { ModelReconciler } from "../../../src/models/model-reconciler.ts";
 import { ModelRegistry } from "../../../src/models/model-registry.ts";
 import { type OpenedMongo, openMongo } from "../../../src/store/drivers/mongodb/open-mongo.ts";
 import type { ModelDocumentsPort } from "../../../src/store/model-documents-port.ts";
-import { RecordedLog } from "../lockstep/open-lockstep.ts";
+import { RecordingLog } from "../recording-log.ts";
 import type { MongoServers } from "../servers/mongo-servers.ts";
 import { startMongo } from "../servers/start-mongo.ts";
 import { type RedisServer, startRedis } from "../servers/start-redis.ts";
@@ -60,7 +60,7 @@ export function useModelWorld(replicaSet: 0 | 1): ModelWorld {
 }
 
 export class ModelWorld implements WrittenUsers {
-  log = new RecordedLog();
+  log = new RecordingLog();
   #redis: RedisServer | undefined;
   #mongo: MongoServers | undefined;
   #mongoClient: mongoose.mongo.MongoClient | undefined;
@@ -145,7 +145,7 @@ export class ModelWorld implements WrittenUsers {
   }
 
   async beginTest(): Promise<void> {
-    this.log = new RecordedLog();
+    this.log = new RecordingLog();
     await this.client.flushall();
     await this.users.drop();
     await there(this.#opened).records.trim("model_checkpoint", { keep: 0 });
