@@ -8,26 +8,18 @@ import { SyncStats } from "../../src/sync/sync-stats.ts";
 import { openSqliteHarness } from "../contract/sqlite-harness.ts";
 import { SYNC_TIMEOUT_MS } from "./cache-first-world.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { standIn } from "./stand-in.ts";
 
 /**
  * The services of a process whose store decides, on the real SQLite driver. The file is on disk, because only a second
- * connection shows what another process does. What `standIn` gives takes the place of
- * the store's own methods.
+ * connection shows what another process does. What `planted` gives takes the place of the store's own methods.
  */
 export async function openStoreFirstWorld(
-  standIn: (authority: StoreAuthorityPort) => Partial<StoreAuthorityPort> = () => ({}),
+  planted: (authority: StoreAuthorityPort) => Partial<StoreAuthorityPort> = () => ({}),
 ) {
   const harness = await openSqliteHarness();
   const { clock } = harness;
-  const own = harness.authority;
-  const authority: StoreAuthorityPort = {
-    hasEventPath: own.hasEventPath,
-    groupsWrites: own.groupsWrites,
-    write: (...args) => own.write(...args),
-    current: (...args) => own.current(...args),
-    changeStamp: () => own.changeStamp(),
-    ...standIn(own),
-  };
+  const authority = standIn(harness.authority, planted(harness.authority));
   const cache = new MemoryCache({ clock, random: new SeededRandom(1), maxBytes: 1024 * 1024 });
   const pool = new SyncPool(clock, 10);
   const circuit = new StoreCircuit(clock);

@@ -10,6 +10,7 @@ import { deleteOf, setOf } from "../../contract/commands.ts";
 import { openSqliteHarness } from "../../contract/sqlite-harness.ts";
 import type { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
+import { standIn } from "../../support/stand-in.ts";
 import type { Scenario } from "../scenarios/scenario.ts";
 import type { TraceStep } from "../trace.ts";
 import type { Replayed } from "./replay.ts";
@@ -69,14 +70,7 @@ export async function replayStoreFirst(
 }
 
 function processOn(own: StoreAuthorityPort, clock: ManualClock, sabotage: StoreFirstSabotage) {
-  const authority: StoreAuthorityPort = {
-    hasEventPath: own.hasEventPath,
-    groupsWrites: own.groupsWrites,
-    write: (...args) => own.write(...args),
-    current: (...args) => own.current(...args),
-    changeStamp: () => own.changeStamp(),
-    ...sabotage(own),
-  };
+  const authority = standIn(own, sabotage(own));
   const cache = new MemoryCache({ clock, random: new SeededRandom(1), maxBytes: 1024 * 1024 });
   const shared = { cache, authority, clock };
   return {
