@@ -4,6 +4,7 @@ import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { type HttpWorld, openHttpWorld, readEvents } from "../support/http-world.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { initialize, toolCall } from "../support/mcp-messages.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -42,7 +43,7 @@ describe("/mcp with sessions", () => {
     const world = await open();
     const id = await beginSession(world);
 
-    const response = await post(world, call(2, "echo", []), { "mcp-session-id": id });
+    const response = await post(world, toolCall(2, "echo", []), { "mcp-session-id": id });
     const nameless = await post(
       world,
       { jsonrpc: "2.0", id: 3, method: "tools/call", params: {} },
@@ -69,8 +70,10 @@ describe("/mcp with sessions", () => {
   it("answers a request without a session with 400 and one of an unknown session with 404", async () => {
     const world = await open();
 
-    const without = await post(world, call(1, "echo", { text: "hi" }));
-    const unknown = await post(world, call(1, "echo", { text: "hi" }), { "mcp-session-id": "x" });
+    const without = await post(world, toolCall(1, "echo", { text: "hi" }));
+    const unknown = await post(world, toolCall(1, "echo", { text: "hi" }), {
+      "mcp-session-id": "x",
+    });
 
     expect(without.status).toBe(400);
     expect(await without.json()).toMatchObject({ error: { code: -32_000 } });
@@ -86,7 +89,7 @@ describe("/mcp with sessions", () => {
     const deleted = await fetch(`${world.url}/mcp`, { method: "DELETE", headers });
 
     expect(deleted.status).toBe(200);
-    expect((await post(world, call(2, "echo", { text: "hi" }), headers)).status).toBe(404);
+    expect((await post(world, toolCall(2, "echo", { text: "hi" }), headers)).status).toBe(404);
   });
 
   it("forgets a session that was idle for the limit, counted from the end of its last request", async () => {
@@ -95,16 +98,16 @@ describe("/mcp with sessions", () => {
     const id = await beginSession(world);
     const headers = { "mcp-session-id": id };
 
-    const running = post(world, call(2, "linger", {}), headers);
+    const running = post(world, toolCall(2, "linger", {}), headers);
     await waitUntil(() => world.services.lingering.length === 1);
     await clock.advance(50_000);
     world.services.release();
     await (await running).text();
     await clock.advance(59_000);
-    const early = await post(world, call(3, "echo", { text: "hi" }), headers);
+    const early = await post(world, toolCall(3, "echo", { text: "hi" }), headers);
     await early.text();
     await clock.advance(80_000);
-    const late = await post(world, call(4, "echo", { text: "hi" }), headers);
+    const late = await post(world, toolCall(4, "echo", { text: "hi" }), headers);
 
     expect(early.status).toBe(200);
     expect(late.status).toBe(404);
@@ -114,7 +117,7 @@ describe("/mcp with sessions", () => {
     const clock = new ManualClock();
     const world = await open({ clock, sessionIdleMs: 20_000 });
     const id = await beginSession(world);
-    const running = post(world, call(2, "linger", {}), { "mcp-session-id": id });
+    const running = post(world, toolCall(2, "linger", {}), { "mcp-session-id": id });
     await waitUntil(() => world.services.lingering.length === 1);
 
     await clock.advance(50_000);
@@ -127,15 +130,17 @@ describe("/mcp with sessions", () => {
     const world = await open({ sessionsMax: 2 });
     const first = await beginSession(world);
     const second = await beginSession(world);
-    const busy = post(world, call(2, "linger", {}), { "mcp-session-id": second });
+    const busy = post(world, toolCall(2, "linger", {}), { "mcp-session-id": second });
     await waitUntil(() => world.services.lingering.length === 1);
 
     const third = await beginSession(world);
-    const busyToo = post(world, call(2, "linger", {}), { "mcp-session-id": third });
+    const busyToo = post(world, toolCall(2, "linger", {}), { "mcp-session-id": third });
     await waitUntil(() => world.services.lingering.length === 2);
     const refused = await post(world, initialize);
 
-    expect((await post(world, call(2, "echo", {}), { "mcp-session-id": first })).status).toBe(404);
+    expect((await post(world, toolCall(2, "echo", {}), { "mcp-session-id": first })).status).toBe(
+      404,
+    );
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).toBe("10");
     world.services.release();
@@ -148,7 +153,9 @@ describe("/mcp with sessions", () => {
 
     const answers = await Promise.all(
       ids.map(async (id) =>
-        firstMessage(await post(world, call(1, "echo", { text: id }), { "mcp-session-id": id })),
+        firstMessage(
+          await post(world, toolCall(1, "echo", { text: id }), { "mcp-session-id": id }),
+        ),
       ),
     );
 
@@ -160,23 +167,23 @@ describe("/mcp with sessions", () => {
   it("refuses an id that the same session is still waiting for", async () => {
     const world = await open();
     const headers = { "mcp-session-id": await beginSession(world) };
-    const running = post(world, call(7, "linger", {}), headers);
+    const running = post(world, toolCall(7, "linger", {}), headers);
     await waitUntil(() => world.services.lingering.length === 1);
 
-    const twin = await post(world, call(7, "echo", { text: "hi" }), headers);
+    const twin = await post(world, toolCall(7, "echo", { text: "hi" }), headers);
 
     expect(twin.status).toBe(400);
     expect(await twin.json()).toMatchObject({ error: { code: -32_600 } });
     world.services.release();
     expect(await firstMessage(await running)).toMatchObject({ id: 7, result: {} });
-    const later = await post(world, call(7, "echo", { text: "hi" }), headers);
+    const later = await post(world, toolCall(7, "echo", { text: "hi" }), headers);
     expect(await firstMessage(later)).toMatchObject({ id: 7, result: {} });
   });
 
   it("stops a cancelled call and ends its stream", async () => {
     const world = await open();
     const headers = { "mcp-session-id": await beginSession(world) };
-    const running = await post(world, call(7, "linger", {}), headers);
+    const running = await post(world, toolCall(7, "linger", {}), headers);
     await waitUntil(() => world.services.lingering.length === 1);
 
     const params = { requestId: 7 };
@@ -190,12 +197,12 @@ describe("/mcp with sessions", () => {
     const world = await open();
     const headers = { "mcp-session-id": await beginSession(world) };
     const client = new AbortController();
-    const running = post(world, call(7, "linger", {}), headers, client.signal);
+    const running = post(world, toolCall(7, "linger", {}), headers, client.signal);
     await waitUntil(() => world.services.lingering.length === 1);
 
     client.abort();
     await running.then((response) => response.text()).catch(() => undefined);
-    await (await post(world, call(8, "echo", { text: "hi" }), headers)).text();
+    await (await post(world, toolCall(8, "echo", { text: "hi" }), headers)).text();
 
     expect(world.services.lingering[0]?.aborted).toBe(false);
     world.services.release();
@@ -204,11 +211,13 @@ describe("/mcp with sessions", () => {
   it("finishes a running call at shutdown and refuses new ones", async () => {
     const world = await open();
     const headers = { "mcp-session-id": await beginSession(world) };
-    const running = post(world, call(2, "linger", {}), headers);
+    const running = post(world, toolCall(2, "linger", {}), headers);
     await waitUntil(() => world.services.lingering.length === 1);
 
     const closed = world.server.close(5_000);
-    const late = await firstMessage(await post(world, call(3, "echo", { text: "hi" }), headers));
+    const late = await firstMessage(
+      await post(world, toolCall(3, "echo", { text: "hi" }), headers),
+    );
     const ready = await fetch(`${world.url}/ready`);
     world.services.release();
 
@@ -255,7 +264,7 @@ describe("/mcp without sessions", () => {
   it("answers a call that stands alone, as JSON where no stream is asked for", async () => {
     const world = await open({ withSessions: false });
 
-    const response = await post(world, call(5, "echo", { text: "hi" }));
+    const response = await post(world, toolCall(5, "echo", { text: "hi" }));
 
     expect(response.headers.get("mcp-session-id")).toBeNull();
     expect(await response.json()).toMatchObject({
@@ -276,7 +285,7 @@ describe("/mcp without sessions", () => {
   it("stops a call whose client hangs up", async () => {
     const world = await open({ withSessions: false });
     const client = new AbortController();
-    const running = post(world, call(1, "linger", {}), {}, client.signal);
+    const running = post(world, toolCall(1, "linger", {}), {}, client.signal);
     await waitUntil(() => world.services.lingering.length === 1);
 
     client.abort();
@@ -357,7 +366,7 @@ describe("HTTP+SSE", () => {
     const client = new AbortController();
     const stream = await openStream(world, client.signal);
     const address = `${world.url}${(await stream.next()).value?.data}`;
-    await fetch(address, jsonPost(call(1, "linger", {})));
+    await fetch(address, jsonPost(toolCall(1, "linger", {})));
     await waitUntil(() => world.services.lingering.length === 1);
 
     client.abort();
@@ -366,21 +375,6 @@ describe("HTTP+SSE", () => {
     expect(world.envelope.runningCalls).toBe(0);
   });
 });
-
-const initialize = {
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: {
-    protocolVersion: "2025-11-25",
-    capabilities: {},
-    clientInfo: { name: "test", version: "1" },
-  },
-};
-
-function call(id: number, name: string, args: unknown) {
-  return { jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args } };
-}
 
 async function open(options: Parameters<typeof openHttpWorld>[0] = {}): Promise<HttpWorld> {
   const world = await openHttpWorld(options);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { curl, readEvents } from "../support/http-world.ts";
-import { initialize, LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
+import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
+import { initialize } from "../support/mcp-messages.ts";
 
 let home: Awaited<ReturnType<typeof openHome>>;
 let running: LockstepProcess[] = [];

@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import {
-  initialize,
-  LockstepProcess,
-  openHome,
-  runLockstep,
-  toolCall,
-} from "../support/lockstep-process.ts";
+import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
+import { initialize, toolCall } from "../support/mcp-messages.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 let home: Awaited<ReturnType<typeof openHome>>;

@@ -97,18 +97,3 @@ export async function runLockstep(
   const code = await lockstep.exitCode;
   return { code, stdout: lockstep.stdout, stderr: lockstep.stderr };
 }
-
-export const initialize = {
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: {
-    protocolVersion: "2025-11-25",
-    capabilities: {},
-    clientInfo: { name: "test", version: "1" },
-  },
-};
-
-export function toolCall(id: number, name: string, args: object = {}) {
-  return { jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args } };
-}
