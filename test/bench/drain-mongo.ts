@@ -15,9 +15,9 @@ import { type Acknowledge, acknowledgeIn } from "../../src/sync/acknowledger.ts"
 import { JournalLedger } from "../../src/sync/journal-ledger.ts";
 import { JournalSweep, SWEEP_AGE_MS } from "../../src/sync/journal-sweep.ts";
 import { OwedWords } from "../../src/sync/owed-words.ts";
-import { Projector } from "../../src/sync/projector.ts";
 import { tellOfLandingIn } from "../../src/sync/tell-of-landing.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { drainOutbox } from "./drain-outbox.ts";
 import { openBareCache } from "./open-bare-cache.ts";
 import { commandsOf, entriesOf, inFlight } from "./payload.ts";
 import { perSecond } from "./rounds.ts";
@@ -62,19 +62,7 @@ export async function outboxOnMongo(place: Place, rows: number): Promise<number>
     const entries = await writeAll(cache, rows);
     for (const batch of chunksOf(entries, BATCH)) await outbox.append(batch);
     const acknowledge = acknowledgeFor(opened);
-    const projector = new Projector({
-      outbox,
-      store,
-      acknowledge,
-      sweep: undefined,
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLog,
-      intervalMs: 2000,
-      batchSize: BATCH,
-      attemptsMax: 8,
-    });
-    const rate = await perSecond(rows, () => projector.drain(new AbortController().signal));
+    const rate = await drainOutbox(rows, { outbox, store, acknowledge, batchSize: BATCH });
     await insistOnEmpty(cache);
     return rate;
   });

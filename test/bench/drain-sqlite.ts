@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import { chunksOf } from "../../src/lib/chunks-of.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { silentLog } from "../../src/lib/log.ts";
 import { systemRandom } from "../../src/lib/random.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
 import { writtenAtMs } from "../../src/model/version.ts";
 import { loadSqlite } from "../../src/store/drivers/sqlite/load-sqlite.ts";
 import { openSqlite } from "../../src/store/drivers/sqlite/open-sqlite.ts";
 import { nothingToAcknowledge } from "../../src/sync/acknowledger.ts";
-import { Projector } from "../../src/sync/projector.ts";
+import { drainOutbox } from "./drain-outbox.ts";
 import { inTemporaryFolder } from "./in-temporary-folder.ts";
 import { entriesOf } from "./payload.ts";
 import { perSecond } from "./rounds.ts";
@@ -33,19 +32,8 @@ export async function outboxOnSqlite(rows: number): Promise<number> {
     const { store, outbox } = await openStore(file);
     try {
       for (const entries of chunksOf(entriesOf(rows), BATCH)) await outbox.append(entries);
-      const projector = new Projector({
-        outbox,
-        store,
-        acknowledge: nothingToAcknowledge,
-        sweep: undefined,
-        clock: systemClock,
-        random: systemRandom,
-        log: silentLog,
-        intervalMs: 2000,
-        batchSize: BATCH,
-        attemptsMax: 8,
-      });
-      return await perSecond(rows, () => projector.drain(new AbortController().signal));
+      const acknowledge = nothingToAcknowledge;
+      return await drainOutbox(rows, { outbox, store, acknowledge, batchSize: BATCH });
     } finally {
       await store.close();
     }
