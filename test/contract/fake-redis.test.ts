@@ -1,3 +1,4 @@
+import { asCacheHarness } from "./cache-authority/as-cache-harness.ts";
 import { describeCacheAuthorityContract } from "./cache-authority-contract.ts";
 import { type CacheHarness, describeCacheContract } from "./cache-contract.ts";
 import { openFakeRedisHarness } from "./fake-redis-harness.ts";
@@ -7,24 +8,14 @@ describeCacheContract("the simulated Redis", openCacheHarness, { marksPending: t
 describeCacheAuthorityContract("the simulated Redis", openFakeRedisHarness);
 
 async function openCacheHarness(): Promise<CacheHarness> {
-  const { cache, raw, nowMs, elapse, close } = await openFakeRedisHarness();
+  const harness = await openFakeRedisHarness();
+  const { nowMs, elapse } = harness;
   const clock = { nowMs: await nowMs() };
-  return {
-    cache,
+  return asCacheHarness(harness, {
     nowMs: () => clock.nowMs,
     elapse: async (ms) => {
       await elapse(ms);
       clock.nowMs = await nowMs();
     },
-    write: async (command) => {
-      const written = await cache.write(command);
-      if (written.outcome !== "written") throw new Error("An unguarded write was refused.");
-      return written.entry;
-    },
-    synced: async (entry) => {
-      await cache.acknowledge([entry]);
-    },
-    changeOutside: (key, text) => raw.set(key, text),
-    close,
-  };
+  });
 }

@@ -9,24 +9,20 @@ import { type OpenedMongo, openMongo } from "../../src/store/drivers/mongodb/ope
 import { describeWith } from "../support/servers/describe-with.ts";
 import type { MongoServers } from "../support/servers/mongo-servers.ts";
 import { startMongo } from "../support/servers/start-mongo.ts";
-import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { useRedis } from "../support/servers/use-redis.ts";
 import { describeModelDocumentsContract } from "./model-documents-contract.ts";
 import { describeModelKeysContract } from "./model-keys-contract.ts";
 import { REDIS_VERSIONS } from "./redis-versions.ts";
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], name, () => {
-    let server: RedisServer;
-    beforeAll(async () => {
-      server = await startRedis({ version });
-    });
-    afterAll(() => server.close());
+    const redis = useRedis({ version });
 
     describeModelKeysContract(name, async () => {
-      const client = new Redis(server.url);
+      const client = new Redis(redis.server.url);
       await client.flushall();
       const keys = new RedisModelKeys({
-        url: server.url,
+        url: redis.server.url,
         commandTimeoutMs: 30_000,
         log: silentLog,
       });

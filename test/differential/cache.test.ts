@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import { openFakeRedisHarness } from "../contract/fake-redis-harness.ts";
 import { openRedisHarness } from "../contract/redis-harness.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
-import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { useRedis } from "../support/servers/use-redis.ts";
 import { planCacheStream } from "./cache-stream.ts";
 import { CacheSubject } from "./cache-subject.ts";
 import { compareStreams, seedsOr } from "./compare-streams.ts";
@@ -12,11 +12,7 @@ const SEEDS = seedsOr(8);
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], `the simulated Redis and ${name}`, () => {
-    let server: RedisServer;
-    beforeAll(async () => {
-      server = await startRedis({ version });
-    });
-    afterAll(() => server.close());
+    const redis = useRedis({ version });
 
     it(
       "answer alike, and hold the same after every step",
@@ -24,7 +20,11 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
         const compared = compareStreams(SEEDS, {
           plan: planCacheStream,
           open: async (setting) => [
-            await CacheSubject.open(name, (options) => openRedisHarness(server, options), setting),
+            await CacheSubject.open(
+              name,
+              (options) => openRedisHarness(redis.server, options),
+              setting,
+            ),
             await CacheSubject.open("the simulated Redis", openFakeRedisHarness, setting),
           ],
           // Fill leases live for three seconds.

@@ -1,28 +1,23 @@
-import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { expect, it } from "@jest/globals";
 import type { Redis } from "ioredis";
 import type { RedisCache } from "../../src/cache/drivers/redis/redis-cache.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
 import { epochOf } from "../../src/model/version.ts";
 import { openedForEach, STORE_ID } from "../contract/cache-authority/harness.ts";
 import { writeEntry } from "../contract/cache-authority/steps.ts";
-import { openCache, openRedisHarness, type RedisHarness } from "../contract/redis-harness.ts";
+import { openCache, openRedisHarness } from "../contract/redis-harness.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
-import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { useRedis } from "../support/servers/use-redis.ts";
 
 const CALLS = 1000;
 const STATE = `lockstep:s:${bucketOf("user:1")}`;
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], `buckets of ${name} that have lost their state`, () => {
-    let server: RedisServer;
-    beforeAll(async () => {
-      server = await startRedis({ version });
-    });
-    afterAll(() => server.close());
+    const redis = useRedis({ version });
 
-    const openAny = openedForEach((options) => openRedisHarness(server, options));
-    const open = async () => (await openAny()) as RedisHarness;
+    const open = openedForEach((options) => openRedisHarness(redis.server, options));
 
     it("are asked about once, however many calls meet them", async () => {
       const { cache, client } = await open();
@@ -81,7 +76,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
     it("are recovered where the server hides who it is, though a restart cannot be seen", async () => {
       const { client } = await open();
       await client.acl("SETUSER", "careful", "on", ">secret", "~*", "&*", "+@all", "-info");
-      const cache = openCache(server.url.replace("//", "//careful:secret@"));
+      const cache = openCache(redis.server.url.replace("//", "//careful:secret@"));
       try {
         await cache.bindStore(STORE_ID);
         await writeEntry(cache, { value: "before" });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import type { CacheFill } from "../../src/cache/cache-authority-port.ts";
 import { pendingKey } from "../../src/cache/drivers/redis/redis-keys.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
@@ -16,19 +16,14 @@ import { entryOf } from "../contract/entries.ts";
 import { openCache, openRedisHarness, type RedisHarness } from "../contract/redis-harness.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
-import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { useRedis } from "../support/servers/use-redis.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], `${name} without memory to spare`, () => {
-    let server: RedisServer;
-    beforeAll(async () => {
-      server = await startRedis({ version });
-    });
-    afterAll(() => server.close());
-    const openAny = openedForEach((options) => openRedisHarness(server, options));
-    const open = async (maxmemoryPolicy: string) =>
-      (await openAny({ maxmemoryPolicy })) as RedisHarness;
+    const redis = useRedis({ version });
+    const openAny = openedForEach((options) => openRedisHarness(redis.server, options));
+    const open = (maxmemoryPolicy: string) => openAny({ maxmemoryPolicy });
 
     describe.each(["noeviction", "volatile-lru"])("under %s, where nothing can go", (policy) => {
       it("refuses writes, says what to do about it, and has written nothing", async () => {
@@ -173,7 +168,7 @@ for (const { needs, name, version } of REDIS_VERSIONS) {
     it("lets go of what the shadow has under noeviction, once room is short, and of nothing else", async () => {
       const { client } = await open("noeviction");
       let isShort = true;
-      const cache = openCache(server.url, { isShortOfRoom: () => isShort });
+      const cache = openCache(redis.server.url, { isShortOfRoom: () => isShort });
       try {
         await cache.bindStore(STORE_ID);
         const entry = await writeClean(cache, { key: "let go" });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import { BUCKETS, bucketOf } from "../../src/model/bucket.ts";
 import { contentHash } from "../../src/model/content-hash.ts";
 import { epochOf, seqOf, type Version } from "../../src/model/version.ts";
@@ -13,17 +13,12 @@ import { ODD_KEYS } from "../contract/entries.ts";
 import { openRedisHarness, type RedisHarness } from "../contract/redis-harness.ts";
 import { REDIS_VERSIONS } from "../contract/redis-versions.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
-import { type RedisServer, startRedis } from "../support/servers/start-redis.ts";
+import { useRedis } from "../support/servers/use-redis.ts";
 
 for (const { needs, name, version } of REDIS_VERSIONS) {
   describeWith([needs], `What ${name} holds`, () => {
-    let server: RedisServer;
-    beforeAll(async () => {
-      server = await startRedis({ version });
-    });
-    afterAll(() => server.close());
-    const openAny = openedForEach((options) => openRedisHarness(server, options));
-    const open = async () => (await openAny()) as RedisHarness;
+    const redis = useRedis({ version });
+    const open = openedForEach((options) => openRedisHarness(redis.server, options));
 
     describe("after a write", () => {
       it("is the plain value, a meta, a marker and a state, and nothing else", async () => {

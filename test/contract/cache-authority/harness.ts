@@ -85,9 +85,9 @@ export const META_SPOILERS = [
 export type MetaSpoiler = (typeof META_SPOILERS)[number];
 
 /** Like {@link closedAfterEach}, for harnesses that take options. */
-export function openedForEach(
-  openHarness: OpenCacheAuthorityHarness,
-): (options?: CacheAuthorityOptions) => Promise<CacheAuthorityHarness> {
+export function openedForEach<H extends CacheAuthorityHarness>(
+  openHarness: (options?: CacheAuthorityOptions) => Promise<H>,
+): (options?: CacheAuthorityOptions) => Promise<H> {
   let wanted: CacheAuthorityOptions = {};
   const open = closedAfterEach(() => openHarness(wanted));
   return (options = {}) => {
