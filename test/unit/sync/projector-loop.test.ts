@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
+import { LEASE_MS } from "../../../src/sync/projector.ts";
+import { setOf } from "../../contract/commands.ts";
 import { storeDown } from "../../support/builders.ts";
 import { PROJECTOR_INTERVAL_MS } from "../../support/cache-first-world.ts";
 import { openProjectorWorld as openWorld } from "../../support/projector-world.ts";
@@ -34,6 +36,27 @@ describe("Projector, running", () => {
     expect(clock.monotonicMs()).toBe(0);
     await projector.stop();
   });
+
+  it.each(Array.from({ length: 8 }, (_, n) => n * 250))(
+    "brings over within five seconds what a process left that died %d ms after its last look",
+    async (afterMs) => {
+      const { projector, append, past, waiting, clock } = await openWorld();
+      projector.start();
+      await clock.untilSleeping();
+      await clock.advance(afterMs);
+      // One write in Redis alone, one event that waits, and one that the dead process holds.
+      await append("held");
+      await past.outbox.claim({ owner: "the dead process", limit: 1, leaseMs: LEASE_MS });
+      await append("waiting");
+      await past.cache.write(setOf({ key: "journal" }));
+
+      let tookMs = 0;
+      for (; tookMs < 5_000 && !isEmpty(await waiting()); tookMs += 100) await clock.advance(100);
+
+      expect(await waiting()).toEqual({ events: 0, markers: 0 });
+      await projector.stop();
+    },
+  );
 
   it("ends after the batch that it is in", async () => {
     const { projector, append, steered, waiting, clock } = await openWorld();
@@ -74,3 +97,7 @@ describe("Projector, running", () => {
     expect(await waiting()).toEqual({ events: 0, markers: 0 });
   });
 });
+
+function isEmpty({ events, markers }: { readonly events: number; readonly markers: number }) {
+  return events + markers === 0;
+}
