@@ -6,7 +6,7 @@ import type { Log } from "../lib/log.ts";
 import type { Entry, SyncMethod } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
-import type { BucketStatesPort } from "../store/bucket-states-port.ts";
+import type { BucketStatesPort, RowVersion } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
 import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
@@ -31,6 +31,14 @@ const QUEUED_BEHIND_MAX = 2;
 
 interface Appended {
   readonly isLeftBehind: boolean;
+}
+
+/** Unpinned: what the cache has to be told of an event that this call has not heard of. */
+interface AppendedUnheard {
+  /** Appended after the call had given it up. */
+  readonly onLate: (appended: Appended) => void;
+  /** Appended, and the store did not tell whether its epoch has passed. */
+  readonly onUnchecked: (cause: unknown) => void;
 }
 
 export interface CacheFirstDeliveryParts {
@@ -71,7 +79,14 @@ export class CacheFirstDelivery {
     this.#parts = parts;
     this.#epochs = new EpochCheck(parts.bucketStates, parts.clock);
     this.#tellOfLanding = tellOfLandingIn(parts);
-    const shared = { ...parts, epochs: this.#epochs, limitMs: parts.syncTimeoutMs };
+    const shared = {
+      ...parts,
+      epochs: this.#epochs,
+      limitMs: parts.syncTimeoutMs,
+      onUnchecked: (versions: ReadonlyMap<string, Version>, cause: unknown) => {
+        for (const [key, version] of versions) parts.owed.add(key, version, cause);
+      },
+    };
     this.#pinnedSync = new DirectSync({
       ...shared,
       tell: (versions) => this.#acknowledge(versions),
@@ -105,6 +120,25 @@ export class CacheFirstDelivery {
       if (isUsual) stats.directSync("landed");
       else void this.#concludeBehind(entry, this.#concludePinned(entry, landed, life));
     });
+  }
+
+  /**
+   * For a write that its caller saw in the shadow before this class heard of its landing, or that another process has
+   * brought there: whether the cache that minted it still decides. Where it does not, the cache of the new epoch is
+   * told. Error: UNKNOWN_OUTCOME where the store does not tell.
+   */
+  async checkLanded(landed: RowVersion): Promise<"current" | "left_behind"> {
+    const { key, version } = landed;
+    let leftBehind: ReadonlySet<RowVersion>;
+    try {
+      leftBehind = await this.#epochs.leftBehind([landed]);
+    } catch (error) {
+      this.#parts.owed.add(key, version, error);
+      throw error;
+    }
+    if (leftBehind.size === 0) return "current";
+    void this.#acknowledgeLate(key, { version, isLeftBehind: true });
+    return "left_behind";
   }
 
   async #concludeBehind(entry: Entry, delivery: Promise<Delivered>): Promise<void> {
@@ -171,11 +205,10 @@ export class CacheFirstDelivery {
       mayHaveLanded = isUnclear(landed);
     }
     const { version } = entry;
-    const appended = await this.#append(
-      entry,
-      life,
-      ({ isLeftBehind }) => void this.#settleLate(entry.key, { version, isLeftBehind }),
-    );
+    const appended = await this.#append(entry, life, {
+      onLate: ({ isLeftBehind }) => void this.#settleLate(entry.key, { version, isLeftBehind }),
+      onUnchecked: (cause) => this.#parts.owed.add(entry.key, version, cause),
+    });
     if (appended.outcome === "done") {
       if (appended.value.isLeftBehind)
         throw this.#leftBehindUnsettled(entry.key, { version, isLeftBehind: true });
@@ -206,14 +239,14 @@ export class CacheFirstDelivery {
   async #append(
     entry: Entry,
     life: StatementLife,
-    onLate?: (appended: Appended) => void,
+    unheard?: AppendedUnheard,
   ): Promise<Bounded<Appended>> {
     const { circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
     const appended = await circuit.run(async () => {
-      const work = this.#appendAndLook(entry, life);
+      const work = this.#appendAndLook(entry, life, unheard);
       const answer = await within(clock, syncTimeoutMs, work);
       if (answer.outcome === "timed_out") {
-        work.then(onLate, () => undefined);
+        work.then(unheard?.onLate, () => undefined);
       }
       return answer;
     });
@@ -223,10 +256,19 @@ export class CacheFirstDelivery {
     return appended;
   }
 
-  async #appendAndLook(entry: Entry, life: StatementLife): Promise<Appended> {
+  async #appendAndLook(
+    entry: Entry,
+    life: StatementLife,
+    unheard?: AppendedUnheard,
+  ): Promise<Appended> {
     await this.#parts.outbox.append([entry], life);
-    const leftBehind = await this.#epochs.leftBehind([entry]);
-    return { isLeftBehind: leftBehind.has(entry) };
+    try {
+      const leftBehind = await this.#epochs.leftBehind([entry]);
+      return { isLeftBehind: leftBehind.has(entry) };
+    } catch (error) {
+      unheard?.onUnchecked(error);
+      throw error;
+    }
   }
 
   #leftBehind(): LockstepError {

@@ -25,6 +25,11 @@ export interface DirectSyncParts<Told> {
   readonly tell?: (versions: ShadowVersions) => Promise<ReadonlyMap<string, Told>>;
   /** Hears of each entry of a batch that landed after its callers were told that it had not. */
   readonly onLate: (entry: Entry, landed: LandedLate) => void;
+  /**
+   * Hears of what has landed without anyone knowing whether its epoch has passed, since the store did not tell: also
+   * where no caller waits any more, whom it is told as failed.
+   */
+  readonly onUnchecked: (versions: ShadowVersions, cause: unknown) => void;
 }
 
 export type LandedLate = Pick<Landed<never>, "version" | "isLeftBehind">;
@@ -269,7 +274,7 @@ export class DirectSync<Told> {
 
   /** Durable first, then the look whether the cache that minted the writes is still the one that decides. */
   async #land({ slots }: Batch<Told>): Promise<LandedBatch> {
-    const { store, epochs } = this.#parts;
+    const { store, epochs, onUnchecked } = this.#parts;
     const newest: Entry[] = [];
     const entries: Entry[] = [];
     let life: StatementLife | undefined;
@@ -281,7 +286,12 @@ export class DirectSync<Told> {
     if (life === undefined)
       return { versions: new Map(), refused: new Map(), leftBehind: new Set() };
     const applied = await applyEntries(store, newest, life, "ASYNC_THREAD");
-    return { ...applied, leftBehind: await epochs.leftBehind(entries) };
+    try {
+      return { ...applied, leftBehind: await epochs.leftBehind(entries) };
+    } catch (error) {
+      onUnchecked(applied.versions, error);
+      throw error;
+    }
   }
 
   async #tell(

@@ -10,6 +10,8 @@ import { type Epochs, epochsOf } from "./stored-epochs.ts";
 /** Longer than a question takes: one that hangs, on a connection that is gone, should not keep the next one, milliseconds. */
 const PATIENCE_MS = 100;
 
+type Write = Pick<Entry, "key" | "version">;
+
 /** One question to the store, which all who come before it is sent share. */
 interface Question {
   readonly buckets: Set<number>;
@@ -32,19 +34,19 @@ export class EpochCheck {
   }
 
   /**
-   * Those of the entries whose epoch has passed. To be asked after the entries are durable and before anyone is told of
+   * Those of the writes whose epoch has passed. To be asked after the writes are durable and before anyone is told of
    * them. Error: UNKNOWN_OUTCOME where the store does not tell, since they are durable.
    */
-  async leftBehind(entries: readonly Entry[]): Promise<ReadonlySet<Entry>> {
-    const epochs = await this.#epochsOf(entries);
+  async leftBehind<W extends Write>(writes: readonly W[]): Promise<ReadonlySet<W>> {
+    const epochs = await this.#epochsOf(writes);
     return new Set(
-      entries.filter(({ key, version }) => (epochs.get(bucketOf(key)) ?? 0) > epochOf(version)),
+      writes.filter(({ key, version }) => (epochs.get(bucketOf(key)) ?? 0) > epochOf(version)),
     );
   }
 
-  async #epochsOf(entries: readonly Entry[]): Promise<Epochs> {
+  async #epochsOf(writes: readonly Write[]): Promise<Epochs> {
     try {
-      return await this.#ask(entries.map(({ key }) => bucketOf(key)));
+      return await this.#ask(writes.map(({ key }) => bucketOf(key)));
     } catch (error) {
       throw new LockstepError(
         "UNKNOWN_OUTCOME",

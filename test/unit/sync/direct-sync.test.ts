@@ -17,10 +17,11 @@ const WINDOW_MS = 2;
 const LIMIT_MS = 2000;
 
 async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
-  const { ports, steered, clock, past } = await openCacheFirstWorld();
+  const { ports, steered, steeredStates, clock, past } = await openCacheFirstWorld();
   const bulks: (readonly Entry[])[] = [];
   const told: ReadonlyMap<string, Version>[] = [];
   const late: [string, Version][] = [];
+  const unchecked: [string, Version][] = [];
   const behind: string[] = [];
   const { store } = ports;
   const pool = new SyncPool(clock, concurrency);
@@ -45,6 +46,7 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
       return new Map([...versions.keys()].map((key) => [key, `told ${key}`]));
     },
     onLate: (entry, { version }) => void late.push([entry.key, version]),
+    onUnchecked: (versions) => void unchecked.push(...versions),
   });
   const gate = deferred();
   /** Keeps the store's answers to bulks until the gate is open. */
@@ -58,7 +60,13 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
     applyBehind: (entry: Entry) =>
       direct.applyBehind(entry, beginLife(clock), ({ outcome }) => behind.push(outcome)),
   };
-  return { sync, bulks, lives, told, late, behind, clock, pool, past, steered, gate, holdStore };
+  /** From now on the store does not tell whether the epoch of what has landed has passed. */
+  const hideEpochs = () =>
+    steeredStates.on("read", async () => {
+      throw storeDown();
+    });
+  const seen = { bulks, lives, told, late, unchecked, behind };
+  return { sync, ...seen, clock, pool, past, steered, gate, holdStore, hideEpochs };
 }
 
 const write = (key: string, no = 1) => entryOf({ key, version: versionNo(no) });
@@ -213,6 +221,32 @@ describe("DirectSync", () => {
       ["b", versionNo(1)],
     ]);
   });
+
+  it.each([
+    ["in time", 0, "failed"],
+    ["late", LIMIT_MS, "timed_out"],
+  ])(
+    "says what has landed %s of which the store does not tell whether its epoch has passed",
+    async (_when, afterMs, outcome) => {
+      const { sync, clock, gate, holdStore, hideEpochs, late, unchecked, past } = await openWorld();
+      await past.store.applyNewer([write("b", 2)], "ASYNC_THREAD");
+      holdStore();
+      hideEpochs();
+      const answers = Promise.all([sync.apply(write("a")), sync.apply(write("b"))]);
+      await clock.advance(0);
+      await clock.advance(afterMs);
+
+      gate.resolve();
+      await clock.advance(0);
+
+      expect((await answers).map((answer) => answer.outcome)).toEqual([outcome, outcome]);
+      expect(late).toEqual([]);
+      expect(unchecked).toEqual([
+        ["a", versionNo(1)],
+        ["b", versionNo(2)],
+      ]);
+    },
+  );
 
   it("sends a key again only when it has landed, the newest of it, and keeps no other key waiting", async () => {
     const { sync, bulks, clock, gate, holdStore } = await openWorld({ sizeMax: 100 });

@@ -109,6 +109,7 @@ describe("a write of an epoch that the store has left", () => {
         return new Map();
       },
       onLate: () => undefined,
+      onUnchecked: () => undefined,
     });
     await past.bucketStates.raiseEpoch(bucketOf("a"), "another server");
     const [older, newer] = [entryIn(1), entryIn(2)];
