@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import mongoose from "mongoose";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { startMongo } from "../support/servers/start-mongo.ts";
 import { startRedis } from "../support/servers/start-redis.ts";
 import type { Bench, BenchOptions } from "./bench-options.ts";
@@ -24,6 +25,9 @@ const REPAIRS_IN_FLIGHT = 50;
 /** Operations of the writer that is killed, per second: enough that it always dies amid writes. */
 const PER_SECOND = 3_000;
 const LOAD_MS = 1_500;
+
+/** The survivor looks so often, milliseconds. Rounds follow each other, so without chance all kills would fall on one moment between two looks. */
+const LOOKS_EVERY_MS = 2_000;
 
 export const measureRecovery: Bench = async (options) => {
   const redis = await startRedis();
@@ -56,11 +60,12 @@ async function measureConvergence(
   const variables = { REDIS_URL: redisUrl, MONGODB_URI: uri };
   const survivor = await openServer(variables);
   const backlog = new BacklogWatch(variables);
+  const random = new SeededRandom(7);
   const took: number[] = [];
   const left: number[] = [];
   try {
     for (let round = options.warmUp ? 0 : 1; round <= options.rounds; round += 1) {
-      const { tookMs, markers } = await killOnce(round, variables, backlog);
+      const { tookMs, markers } = await killOnce(round, variables, { backlog, random });
       if (round === 0) continue;
       took.push(tookMs);
       left.push(markers);
@@ -84,7 +89,7 @@ async function measureConvergence(
 function killOnce(
   round: number,
   { REDIS_URL: redisUrl = "", MONGODB_URI: mongoUri = "" }: Variables,
-  backlog: BacklogWatch,
+  { backlog, random }: { readonly backlog: BacklogWatch; readonly random: SeededRandom },
 ): Promise<{ tookMs: number; markers: number }> {
   return inTemporaryFolder(async (folder) => {
     const writer = await Writer.start({
@@ -96,7 +101,7 @@ function killOnce(
       perSecond: PER_SECOND,
       logFile: join(folder, "writes.log"),
     });
-    await setTimeout(LOAD_MS);
+    await setTimeout(LOAD_MS + random.fraction() * LOOKS_EVERY_MS);
     // Amid writes: a kill between two of them would leave nothing to converge.
     while ((await backlog.count()).markers === 0) await setTimeout(1);
     await writer.kill();
