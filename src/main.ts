@@ -5,13 +5,19 @@ import { runCli } from "./cli/run-cli.ts";
 const stop = new AbortController();
 const gaveUp = new Error("An unexpected error has stopped the process.");
 
+let isOver = false;
+// Node itself ends with 1 after an error that nobody caught, and whoever runs a command from cron would take that for drift.
+process.on("exit", () => {
+  if (!isOver) process.exitCode = 2;
+});
+
 // Without a listener, a reader that goes away would end the process with an exception in the middle of work.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     // Whoever asks twice does not want to wait for running calls; the code is the one that shells show for such an end.
-    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+    if (stop.signal.aborted) end(128 + constants.signals[signal]);
     stop.abort();
   });
 }
@@ -31,4 +37,9 @@ const code = await runCli({
 await new Promise<void>((resolve) => {
   process.stdout.write("", () => resolve());
 });
-process.exit(stop.signal.reason === gaveUp ? 1 : code);
+end(stop.signal.reason === gaveUp ? 2 : code);
+
+function end(code: number): never {
+  isOver = true;
+  process.exit(code);
+}

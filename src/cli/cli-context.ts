@@ -11,6 +11,6 @@ export interface CliContext {
   readonly isTerminal: boolean;
   /** Aborts when the process is told to stop. */
   readonly stop: AbortSignal;
-  /** Stops the process as if it had been told to, and has it end with exit code 1. */
+  /** Stops the process as if it had been told to, and has it end with exit code 2. */
   readonly giveUp: () => void;
 }

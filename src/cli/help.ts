@@ -24,8 +24,8 @@ ${list(OPERATOR_COMMANDS)}
 Tools:
 ${list(tools)}
 
-Exit codes: 0 fine; 1 the tool failed, or a problem or drift was found and not repaired; 2 usage, configuration, or it
-cannot run.
+Exit codes: 0 consistent, repaired or done; 1 it ran, and drift, or part of the work, is left; 2 it could not run, or not
+to its end: usage, configuration, or a backend that is down.
 Settings are environment variables; docs/CONFIG.md and .env.example list them.
 `;
 }

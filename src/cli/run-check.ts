@@ -42,6 +42,8 @@ export async function runCheck(command: LookCommand, context: CliContext): Promi
     ? `${JSON.stringify({ passed, state, findings, verification, skipped })}\n`
     : `${printFindings(findings)}\n${printVerification(verification ?? skipped ?? "")}`;
   context.stdout.write(redact(text));
+  // Nothing was compared, which must not look like drift.
+  if (state === "problem") return 2;
   return passed ? 0 : 1;
 }
 

@@ -121,10 +121,10 @@ describe("the shell form", () => {
     expect(stdout).toContain("found: false\n");
   });
 
-  it("ends with 1 when the tool fails, and says what to do", async () => {
+  it("ends with 2 when the tool refuses its input, and says what to do", async () => {
     const { code, stdout, stderr } = await run("kv_set", "key=lockstep:x", "value=1");
 
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toMatch(/^KEY_RESERVED: .*\nChoose a key/);
   });

@@ -112,7 +112,7 @@ describe("the program over stdio", () => {
 });
 
 describe("an unexpected error", () => {
-  it("is logged without secrets and ends the program in order, with 1", async () => {
+  it("is logged without secrets and ends the program in order, with 2", async () => {
     const fault = `process.on("SIGUSR2", () => { throw new Error("very-secret-token leaked"); })`;
     const lockstep = start({
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}`,
@@ -121,7 +121,7 @@ describe("an unexpected error", () => {
     lockstep.send(initialize);
     await lockstep.answerTo(0);
 
-    expect(await lockstep.stop("SIGUSR2")).toBe(1);
+    expect(await lockstep.stop("SIGUSR2")).toBe(2);
     expect(lockstep.stderr).toContain("*** leaked");
     expect(lockstep.stderr).not.toContain("very-secret-token");
   });

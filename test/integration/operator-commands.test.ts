@@ -88,7 +88,7 @@ describe("An operator of the embedded store", () => {
 
     const checked = await run(embedded(), "check");
 
-    expect(checked.code).toBe(1);
+    expect(checked.code).toBe(2);
     expect(checked.stdout).toMatch(/problem {2}sqlite indexes .*kvshadow_purge_at/);
     expect(checked.stdout).toContain("Nothing was compared");
     expect((await run(embedded(), "doctor")).code).toBe(1);
@@ -157,12 +157,15 @@ describeWith(["redis", "mongodb"], "An operator of real servers", () => {
       run(variables, "reconcile_cache", "--model", "accounts.User", "--json", ...options);
 
     const looked = await reconcile("--check-only");
+    const partly = await reconcile("--check-only", "--max-instances", "1");
     const done = await reconcile("--batch-size", "500", "--max-instances", "10000");
     const again = await reconcile("--check-only");
     const unknown = await run(variables, "reconcile_cache", "--model", "accounts.Usr");
 
     const changes = { created: 1, updated: 1, removed: 1, complete: true };
-    expect([looked.code, done.code, again.code, unknown.code]).toEqual([1, 0, 0, 2]);
+    expect([looked.code, partly.code, done.code]).toEqual([1, 1, 0]);
+    expect([again.code, unknown.code]).toEqual([0, 2]);
+    expect(answerOf(partly)).toMatchObject({ complete: false });
     expect(answerOf(looked)).toMatchObject({ checkOnly: true, ...changes });
     expect(answerOf(done)).toMatchObject({ checkOnly: false, ...changes });
     expect(answerOf(again)).toMatchObject({ created: 0, updated: 0, removed: 0 });

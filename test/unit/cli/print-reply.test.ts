@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@jest/globals";
-import { exitCodeOf } from "../../../src/cli/exit-code.ts";
 import { printReply } from "../../../src/cli/print-reply.ts";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { replyWith, replyWithError } from "../../../src/transport/call-reply.ts";
@@ -46,24 +45,5 @@ describe("printReply", () => {
       code: "STORE_UNAVAILABLE",
       retryable: true,
     });
-  });
-});
-
-describe("exitCodeOf", () => {
-  it.each([
-    ["kv_get", { found: false }, 0],
-    ["verify_cache_sync", { overallSyncHealth: "HEALTHY" }, 0],
-    ["verify_cache_sync", { overallSyncHealth: "ISSUES_DETECTED" }, 1],
-    ["verify_key_sync", { inSync: true }, 0],
-    ["verify_key_sync", { inSync: false }, 1],
-    ["force_sync_repair", { action: "project", after: {} }, 0],
-    ["force_sync_repair", { action: "none", after: null }, 0],
-    ["force_sync_repair", { action: "project", after: null }, 1],
-  ])("%s answering %j ends with %i", (tool, structured, code) => {
-    expect(exitCodeOf(tool, replyWith(structured))).toBe(code);
-  });
-
-  it("a failed tool ends with 1", () => {
-    expect(exitCodeOf("kv_get", failed)).toBe(1);
   });
 });
