@@ -8,14 +8,18 @@ import type { OutboxPort } from "../store/outbox-port.ts";
 import { readWithin } from "../store/read-within.ts";
 import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
-import type { CacheFirstDelivery, Delivered } from "../sync/cache-first-delivery.ts";
+import {
+  type CacheFirstDelivery,
+  type Delivered,
+  leftBehindError,
+} from "../sync/cache-first-delivery.ts";
 import { CALL_MARGIN_MS } from "../sync/call-margin.ts";
 import type { JournalLedger } from "../sync/journal-ledger.ts";
 import type { StoreCircuit } from "../sync/store-circuit.ts";
 import type { SyncStats } from "../sync/sync-stats.ts";
 import type { CacheCircuit } from "./cache-circuit.ts";
 import { CacheFirstDecision, type Decision } from "./cache-first-decision.ts";
-import { ShadowWaits } from "./shadow-waits.ts";
+import { type AwaitedWrite, ShadowWaits } from "./shadow-waits.ts";
 import {
   type Acknowledgement,
   methodOf,
@@ -76,7 +80,9 @@ export class CacheFirstWritePath implements WritePath {
     const isWaiting = ack === "shadow" && durable !== "shadow";
     if (isWaiting) {
       const deadlineMs = startedMs + syncTimeoutMs + CALL_MARGIN_MS;
-      await this.#shadowWaits.until({ key, version, durable, deadlineMs });
+      // An event that this call has appended was looked at then: whoever recovers the cache since meets it.
+      const isChecked = durable === "outbox" && decided.outcome !== "stored";
+      await this.#untilInShadow({ key, version, durable, deadlineMs }, isChecked);
     }
 
     const latencyMs = clock.monotonicMs() - startedMs;
@@ -114,6 +120,14 @@ export class CacheFirstWritePath implements WritePath {
     const delivered = await delivery.deliver(entry, pinned, route, life);
     if (delivered.durable === "journal") ledger.acknowledged(entry.key, entry.version);
     return delivered;
+  }
+
+  /** The row shows that the write is durable, and not that the cache still shows it: that may have lost it before. */
+  async #untilInShadow(write: AwaitedWrite, isChecked: boolean): Promise<void> {
+    const { delivery } = this.#parts;
+    const check = () => delivery.checkLanded(write);
+    const seen = await this.#shadowWaits.until(isChecked ? write : { ...write, check });
+    if (seen === "left_behind") throw leftBehindError();
   }
 
   async #isInShadow({ key, version }: Entry): Promise<boolean> {

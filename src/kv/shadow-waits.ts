@@ -20,6 +20,8 @@ export interface AwaitedWrite {
   readonly durable: Durability;
   /** When the caller is told that it took too long, by the clock's monotonic time. */
   readonly deadlineMs: number;
+  /** What has to be known before the row alone is believed; if that cannot be known in time, it took too long. */
+  readonly check?: () => Promise<"current" | "left_behind">;
 }
 
 interface Waiter {
@@ -46,14 +48,21 @@ export class ShadowWaits {
   }
 
   /** Error: TIMED_OUT, which takes nothing back. */
-  async until({ key, version, durable, deadlineMs }: AwaitedWrite): Promise<void> {
+  async until({
+    key,
+    version,
+    durable,
+    deadlineMs,
+    check = async () => "current",
+  }: AwaitedWrite): Promise<"current" | "left_behind"> {
     const waiter: Waiter = { version, arrived: () => undefined };
     const arrival = new Promise<void>((arrived) => {
       waiter.arrived = arrived;
     });
     this.#enter(key, waiter);
-    const waited = await within(this.#clock, deadlineMs - this.#clock.monotonicMs(), arrival);
-    if (waited.outcome === "done") return;
+    const known = arrival.then(check);
+    const waited = await within(this.#clock, deadlineMs - this.#clock.monotonicMs(), known);
+    if (waited.outcome === "done") return waited.value;
     this.#leave(key, waiter);
     throw new LockstepError(
       "TIMED_OUT",

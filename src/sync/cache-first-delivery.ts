@@ -125,18 +125,16 @@ export class CacheFirstDelivery {
   /**
    * For a write that its caller saw in the shadow before this class heard of its landing, or that another process has
    * brought there: whether the cache that minted it still decides. Where it does not, the cache of the new epoch is
-   * told. Error: UNKNOWN_OUTCOME where the store does not tell.
+   * told, and also where that is not known: Error: UNKNOWN_OUTCOME, the store does not tell.
    */
-  async checkLanded(landed: RowVersion): Promise<"current" | "left_behind"> {
-    const { key, version } = landed;
-    let leftBehind: ReadonlySet<RowVersion>;
+  async checkLanded({ key, version }: RowVersion): Promise<"current" | "left_behind"> {
     try {
-      leftBehind = await this.#epochs.leftBehind([landed]);
+      const leftBehind = await this.#epochs.leftBehind([{ key, version }]);
+      if (leftBehind.size === 0) return "current";
     } catch (error) {
       this.#parts.owed.add(key, version, error);
       throw error;
     }
-    if (leftBehind.size === 0) return "current";
     void this.#acknowledgeLate(key, { version, isLeftBehind: true });
     return "left_behind";
   }
@@ -170,7 +168,7 @@ export class CacheFirstDelivery {
     if (landed.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
     if (landed.value.isLeftBehind) {
       void this.#acknowledgeLate(entry.key, landed.value);
-      throw this.#leftBehindError();
+      throw leftBehindError();
     }
     if (landed.value.told === "dropped") {
       throw new LockstepError(
@@ -273,20 +271,13 @@ export class CacheFirstDelivery {
 
   #leftBehind(): LockstepError {
     this.#parts.onLeftBehind();
-    return this.#leftBehindError();
-  }
-
-  #leftBehindError(): LockstepError {
-    return new LockstepError(
-      "UNKNOWN_OUTCOME",
-      "Redis has lost state since it decided this write, or another Redis has taken its place; the store has the write unless it was overtaken.",
-    );
+    return leftBehindError();
   }
 
   /** Unpinned: a reader that looked at the store before the write landed must not fill the cache, whichever it is. */
   #leftBehindUnsettled(key: string, landed: LandedLate): LockstepError {
     void this.#settleLate(key, landed);
-    return this.#leftBehindError();
+    return leftBehindError();
   }
 
   /**
@@ -366,6 +357,14 @@ export class CacheFirstDelivery {
       this.#parts.owed.add(key, version, error);
     }
   }
+}
+
+/** What is told of a write that is durable, and whose cache does not decide any more. */
+export function leftBehindError(): LockstepError {
+  return new LockstepError(
+    "UNKNOWN_OUTCOME",
+    "Redis has lost state since it decided this write, or another Redis has taken its place; the store has the write unless it was overtaken.",
+  );
 }
 
 /** Whether the step may have been taken although nobody said so. */

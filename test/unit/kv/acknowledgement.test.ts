@@ -1,7 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { deleteOf, setOf } from "../../contract/commands.ts";
+import type { Route } from "../../../src/kv/write-path.ts";
+import type { WriteCommand } from "../../../src/model/write-command.ts";
+import { deleteOf, setOf, withId } from "../../contract/commands.ts";
 import { storeDown } from "../../support/builders.ts";
-import { openCacheFirstWorld } from "../../support/cache-first-world.ts";
+import { openCacheFirstWorld, SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
+import type { FakeSnapshot } from "../../support/fake-redis.ts";
 import { runThrough } from "../../support/run-through.ts";
 import { deferred } from "../../support/steer.ts";
 
@@ -118,3 +121,96 @@ describe("ack shadow", () => {
     expect(await past.cache.countPending(0)).toBe(1);
   });
 });
+
+describe("ack shadow, of a write that lands after its direct attempt was given up", () => {
+  /** "older" is in both; "newer" lands 20 ms late, and the store's answer to it is lost. */
+  async function writeLate(meanwhile: (world: World, saved: FakeSnapshot) => Promise<void>) {
+    const world = await openCacheFirstWorld();
+    const { clock, past, redis, steered, writes } = world;
+    await runThrough(clock, writes.write(setOf({ value: "older" }), "direct"));
+    const saved = redis.snapshot();
+    steered.store.on("applyNewer", async (proceed) => {
+      await meanwhile(world, saved);
+      await clock.sleep(SYNC_TIMEOUT_MS + 20);
+      await proceed();
+      return new Promise(() => undefined);
+    });
+    const answer = await runThrough(clock, told(world, setOf({ value: "newer" }), "direct"));
+    expect(await past.store.get("user:1")).toMatchObject({ value: "newer" });
+    return { ...world, answer };
+  }
+
+  const lose = async ({ redis, recovery }: World, saved: FakeSnapshot) => {
+    redis.restart(saved);
+    await recovery.recoverAll();
+  };
+
+  it("answers where Redis still has it", async () => {
+    const { answer } = await writeLate(async () => undefined);
+
+    expect(answer).toBe("shadow");
+  });
+
+  it("does not know the outcome where Redis has lost it and recovered before, and tells Redis", async () => {
+    const { answer, clock, reads } = await writeLate(lose);
+
+    await clock.advance(0);
+
+    expect(answer).toBe("UNKNOWN_OUTCOME");
+    expect(await reads.read("user:1")).toMatchObject({ value: "newer" });
+  });
+
+  it("fails in time where the store does not tell which, and tells Redis once it does", async () => {
+    const { answer, clock, reads, steeredStates } = await writeLate(async (world, saved) => {
+      await lose(world, saved);
+      world.steeredStates.on("read", async () => {
+        await world.clock.sleep(10_000);
+        throw storeDown();
+      });
+    });
+    const answeredMs = clock.monotonicMs();
+    steeredStates.on("read", undefined);
+
+    await clock.advance(11_000);
+
+    expect(answer).toBe("TIMED_OUT");
+    expect(answeredMs).toBeLessThanOrEqual(2400);
+    expect(await reads.read("user:1")).toMatchObject({ value: "newer" });
+  });
+
+  it("does not know the outcome of a retry whose event came after Redis had lost it and recovered", async () => {
+    const first = await openCacheFirstWorld();
+    const { clock, redis, recovery, steered, writes } = first;
+    await runThrough(clock, writes.write(setOf({ value: "older" }), "direct"));
+    const saved = redis.snapshot();
+    steered.outbox.on("append", async (proceed) => {
+      redis.restart(saved);
+      await recovery.recoverAll();
+      await proceed();
+      return new Promise(() => undefined);
+    });
+    const command = withId("once", setOf({ value: "newer" }));
+    void writes.write(command, "event");
+    await clock.advance(0);
+    const second = await openCacheFirstWorld({ on: first });
+    const answer = told(second, command, "direct");
+    await second.clock.advance(0);
+    await second.reads.read("user:1");
+    second.steered.cache.on("acknowledge", () => new Promise(() => undefined));
+
+    void second.projector.drain(new AbortController().signal);
+
+    expect(await runThrough(second.clock, answer)).toBe("UNKNOWN_OUTCOME");
+    expect(await second.past.store.get("user:1")).toMatchObject({ value: "newer" });
+  });
+});
+
+/** What a caller who waits for the shadow is told: where the write is durable, or the code of the error. */
+function told({ writes }: World, command: WriteCommand, route: Route): Promise<string> {
+  return writes.write(command, route, "shadow").then(
+    ({ durable }) => durable,
+    ({ code }: { code: string }) => code,
+  );
+}
+
+type World = Awaited<ReturnType<typeof openCacheFirstWorld>>;
