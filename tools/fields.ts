@@ -2,7 +2,7 @@ import { z } from "zod";
 import { PRESSURE_LEVELS } from "../src/load/judge-pressure.ts";
 
 /** Ten years: beyond it a mistyped unit is likelier than a wish. */
-const TTL_MAX_SEC = 315_360_000;
+export const TTL_MAX_SEC = 315_360_000;
 
 export const key = z
   .string()

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { WriteCondition } from "../src/model/write-condition.ts";
 import type { CopiesReport } from "../src/verify/repairer.ts";
 import { overwrites } from "./annotations.ts";
 import { secondsLeft } from "./answers.ts";
@@ -39,10 +40,14 @@ export const forceSyncRepair = defineTool({
           key: z.string(),
           value: z.string(),
           ttlSec: z.number().optional(),
+          ifVersion: fields.version.optional(),
+          ifAbsent: z.literal(true).optional(),
         }),
       })
       .nullable()
-      .describe("The call that brings back what was replaced or removed; null where nothing was."),
+      .describe(
+        "The call that brings back what was replaced or removed, a TTL too, as long as nobody has written the key since; null where nothing was, where it was older than what stands now, and for a dry run.",
+      ),
   }),
   annotations: overwrites,
   async handle({ key, strategy, dryRun }, { repairer }: Pick<Services, "repairer">) {
@@ -63,12 +68,21 @@ export const forceSyncRepair = defineTool({
               arguments: {
                 key,
                 value: undo.value,
-                ...(undoTtlSec === null ? {} : { ttlSec: undoTtlSec }),
+                ...(undoTtlSec === null
+                  ? {}
+                  : { ttlSec: Math.min(undoTtlSec, fields.TTL_MAX_SEC) }),
+                ...conditionArguments(undo.condition),
               },
             },
     };
   },
 });
+
+function conditionArguments(condition: WriteCondition) {
+  return condition.kind === "absent"
+    ? { ifAbsent: true as const }
+    : { ifVersion: condition.version };
+}
 
 function copiesAnswer({ copyClass: verdict, cached, shadow }: CopiesReport) {
   return {

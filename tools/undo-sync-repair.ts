@@ -19,7 +19,9 @@ export const undoSyncRepair = defineTool({
       .describe("Keys that have changed since the repair, and were left as they are."),
     nothing: z
       .number()
-      .describe("Keys from which the repair took nothing, or nothing that would still be alive."),
+      .describe(
+        "Keys from which the repair took nothing, nothing that would still be alive, or only what was older than what stands there now.",
+      ),
     failed: z.number(),
     movedKeys,
     failedKeys,

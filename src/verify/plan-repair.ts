@@ -159,7 +159,7 @@ function isStored(look: Look): boolean {
 }
 
 /** The cache remembers a delete or an expiry. */
-function cachesTheEnd({ meta, nowMs }: CacheObservation): boolean {
+export function cachesTheEnd({ meta, nowMs }: CacheObservation): boolean {
   return meta !== undefined && (meta.tombstone || isExpired(meta.expiresAtMs, nowMs));
 }
 

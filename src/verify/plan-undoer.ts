@@ -26,7 +26,7 @@ export interface UndonePlan {
   readonly restored: number;
   /** Keys that are no longer as the repair left them: what came later stands. */
   readonly moved: number;
-  /** Keys from which the repair had taken nothing, or nothing that would still live; or that it had not touched. */
+  /** Keys from which the repair had taken nothing that counts (see takenAway), or nothing that would still live; or that it had not touched. */
   readonly nothing: number;
   readonly failed: number;
   /** At most {@link NAMED_KEYS_MAX} of each. */
@@ -148,7 +148,6 @@ function valueLeft({ state, taken }: KeptItem, nowMs: number): TakenAway | undef
 /** A crash may have kept the version of the repair's write from being noted; then the key itself says whether it was made. */
 function versionLeft(plan: KeptPlan, item: KeptItem, { look }: Inspection): Version | null {
   if (item.state === "applied") return item.version;
-  if (item.action === "drop_copy") return item.seenVersion;
   return madeUnder(look, repairMark(plan.id)) ?? null;
 }
 

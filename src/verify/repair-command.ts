@@ -52,9 +52,10 @@ export function dataTtlMs({ ttlMs, metaTtlMs, meta, nowMs }: CacheObservation): 
   return meta.expiresAtMs === null ? null : Math.max(1, meta.expiresAtMs - nowMs);
 }
 
-function sameDeadline(ttlMs: number | null, metaTtlMs: number | null): boolean {
-  if (ttlMs === null || metaTtlMs === null) return ttlMs === metaTtlMs;
-  return Math.abs(ttlMs - metaTtlMs) <= SAME_DEADLINE_MS;
+/** Of what is left to live; null = no end. */
+export function sameDeadline(oneMs: number | null, otherMs: number | null): boolean {
+  if (oneMs === null || otherMs === null) return oneMs === otherMs;
+  return Math.abs(oneMs - otherMs) <= SAME_DEADLINE_MS;
 }
 
 function idsOf({ cache, shadow }: Look) {

@@ -3,6 +3,7 @@ import type { ShadowEntry } from "../model/entry.ts";
 import { checkKey } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
+import type { WriteCondition } from "../model/write-condition.ts";
 import type { CopyClass } from "./classify.ts";
 import type { Looker } from "./looker.ts";
 import { planRepair, type RepairAction, type RepairStrategy } from "./plan-repair.ts";
@@ -24,8 +25,13 @@ export interface RepairReport {
   readonly before: CopiesReport;
   /** What is there now; null for a dry run. */
   readonly after: CopiesReport | null;
-  /** The write that would restore what a removal took away; null where nothing was taken. */
-  readonly undo: TakenAway | null;
+  /** The write that would bring back what was replaced or removed; null where nothing was, and for a dry run. */
+  readonly undo: UndoingWrite | null;
+}
+
+export interface UndoingWrite extends TakenAway {
+  /** That nobody has written the key since: whatever is newer than the repair stands. */
+  readonly condition: WriteCondition;
 }
 
 /** Hears of each repair that was done: the action, the version of the write that it made, and why. */
@@ -57,14 +63,8 @@ export class Repairer {
     const { look, verdict, life } = await this.#looker.inspect(key);
     const { action, why } = planRepair(look, verdict.copyClass, strategy);
     const before = { copyClass: verdict.copyClass, cached: look.cache, shadow: look.shadow };
-    const report = {
-      key,
-      action,
-      cause: why ?? verdict.cause,
-      before,
-      undo: takenAway(look, action),
-    };
-    if (dryRun) return { ...report, after: null };
+    const report = { key, action, cause: why ?? verdict.cause, before };
+    if (dryRun) return { ...report, after: null, undo: null };
 
     const stepped = await stepRepair(this.#steps, look, action, { life });
     if (stepped.outcome === "moved") {
@@ -73,14 +73,22 @@ export class Repairer {
         `The key ${JSON.stringify(key)} changed before it could be repaired.`,
       );
     }
-    if (action !== "none") {
-      const { version = null } = stepped;
-      this.#onRepaired?.(key, { how: action, version, note: report.cause });
-    }
+    const { version = null } = stepped;
+    if (action !== "none") this.#onRepaired?.(key, { how: action, version, note: report.cause });
+    const taken = takenAway(look, action);
     const now = await this.#looker.inspect(key);
     return {
       ...report,
       after: { copyClass: now.verdict.copyClass, cached: now.look.cache, shadow: now.look.shadow },
+      undo:
+        taken === null || version === null
+          ? null
+          : { ...taken, condition: conditionOf(action, version) },
     };
   }
+}
+
+/** A key that is removed has no version that a condition could name. */
+function conditionOf(action: RepairAction, version: Version): WriteCondition {
+  return action === "remove" ? { kind: "absent" } : { kind: "version", version };
 }

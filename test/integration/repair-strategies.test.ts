@@ -82,7 +82,6 @@ const choices: readonly Choice[] = [
     strategy: "newest",
     action: "follow_store",
     value: "stored",
-    undone: "cached",
   },
   {
     where: "newer in the cache",
@@ -90,7 +89,6 @@ const choices: readonly Choice[] = [
     strategy: "newest",
     action: "follow_cache",
     value: "cached",
-    undone: "stored",
   },
   {
     where: "newer in the cache",

@@ -205,6 +205,8 @@ export const embeddedDrifts: readonly EmbeddedDrift[] = [
     verdict: "diverged",
     action: "follow_cache",
     value: "ours",
+    // With its deadline.
+    undone: "ours",
   },
   {
     what: "a row whose value was edited, and no copy",
@@ -261,7 +263,6 @@ export const embeddedDrifts: readonly EmbeddedDrift[] = [
     verdict: "stale",
     action: "drop_copy",
     value: "ours",
-    undone: "older",
     after: "cold",
     isLast: true,
   },

@@ -270,7 +270,6 @@ export const everyDrift: readonly PlantedDrift[] = [
     verdict: "stale",
     action: "drop_copy",
     value: "stored",
-    undone: "cached",
     after: "cold",
   },
   {

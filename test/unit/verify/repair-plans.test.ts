@@ -11,7 +11,7 @@ import {
   UNDO_RETENTION_MS,
 } from "../../support/repair-plans-world.ts";
 
-/** Each kind of drift whose repair takes something away, and one whose repair does not. */
+/** Kinds of drift whose repair takes something away, and two whose repair does not. */
 const DRIFTS: Readonly<Record<string, (world: RepairPlansWorld, key: string) => unknown>> = {
   changed: ({ redis }, key) => redis.set(key, "theirs"),
   removed: ({ redis }, key) => redis.del(key),
@@ -26,8 +26,20 @@ const DRIFTS: Readonly<Record<string, (world: RepairPlansWorld, key: string) => 
   missing: (world, key) => removeRow(world, key),
 };
 const KEYS = Object.keys(DRIFTS);
-const MENDED = { changed: "theirs", removed: null, stale: "stored", missing: "ours" };
-const UNDONE = { changed: "ours", removed: "ours", stale: "ours", missing: "ours" };
+const MENDED: Readonly<Record<string, string | null>> = {
+  changed: "theirs",
+  removed: null,
+  stale: "stored",
+  missing: "ours",
+};
+const UNDONE: Readonly<Record<string, string | null>> = {
+  changed: "ours",
+  removed: "ours",
+  stale: "stored",
+  missing: "ours",
+};
+/** Those of which the repair takes something away. */
+const TAKEN = ["changed", "removed"];
 
 async function openDrifted(options: Parameters<typeof openRepairPlansWorld>[0] = {}) {
   const world = await openRepairPlansWorld(options);
@@ -177,7 +189,7 @@ describe("applying a plan", () => {
     expect(await world.apply(planId)).toMatchObject({ applied: 4, moved: 0, failed: 0 });
     expect(await valuesIn(world)).toEqual(MENDED);
 
-    expect(await world.undo(planId)).toMatchObject({ restored: 3, moved: 0, nothing: 1 });
+    expect(await world.undo(planId)).toMatchObject({ restored: 2, moved: 0, nothing: 2 });
     expect(await valuesIn(world)).toEqual(UNDONE);
   });
 
@@ -432,8 +444,8 @@ describe("undoing a plan", () => {
 
     const report = await world.undo(planId);
 
-    const taken = key === "missing" ? 0 : 1;
-    expect(report).toMatchObject({ restored: 3 - taken, moved: taken });
+    const taken = TAKEN.includes(key) ? 1 : 0;
+    expect(report).toMatchObject({ restored: 2 - taken, moved: taken });
     expect(await valuesIn(world)).toEqual({ ...UNDONE, [key]: "live" });
   });
 
@@ -446,7 +458,7 @@ describe("undoing a plan", () => {
 
     const report = await world.undo(planId);
 
-    expect(report).toMatchObject({ restored: 1, moved: 2 });
+    expect(report).toMatchObject({ restored: 0, moved: 2 });
     expect([...report.movedKeys].sort()).toEqual(["changed", "removed"]);
   });
 
@@ -487,13 +499,27 @@ describe("undoing a plan", () => {
     expect(await world.read("short")).toBe("theirs");
   });
 
+  it("gives a value back the deadline that alone was replaced", async () => {
+    const world = await openRepairPlansWorld();
+    await world.write("user:1");
+    const expiresAtMs = world.clock.nowMs() + 60_000;
+    world.database.query(`UPDATE kvshadow SET expires_at = ${expiresAtMs}`).run();
+    const planId = await planned(world);
+    await world.apply(planId);
+    expect(await world.past.store.get("user:1")).toMatchObject({ expiresAtMs: null });
+
+    expect(await world.undo(planId)).toMatchObject({ restored: 1, nothing: 0 });
+
+    expect(await world.past.store.get("user:1")).toMatchObject({ value: "ours", expiresAtMs });
+  });
+
   it("is possible until the retention is over", async () => {
     const world = await openDrifted();
     const planId = await planned(world);
     await world.clock.advance(PLAN_LIFE_MS - 60_000);
     await world.apply(planId);
     await world.clock.advance(UNDO_RETENTION_MS - 60_000);
-    expect(await world.undo(planId)).toMatchObject({ restored: 3 });
+    expect(await world.undo(planId)).toMatchObject({ restored: 2 });
     await world.clock.advance(60_000);
 
     await expect(world.undo(planId)).rejects.toMatchObject({ code: "PLAN_NOT_FOUND" });
@@ -560,8 +586,8 @@ describe.each([
       for (const key of KEYS) {
         const { copyClass } = (await world.looker.inspect(key)).verdict;
         // Either it is as before the plan, drift and all, or what the repair took away is back.
-        const value = isIssue(copyClass) ? "ours" : left[key];
-        expect({ calls, key, value }).toEqual({ calls, key, value: "ours" });
+        const value = isIssue(copyClass) ? UNDONE[key] : left[key];
+        expect({ calls, key, value }).toEqual({ calls, key, value: UNDONE[key] });
       }
     }
   });
@@ -579,7 +605,7 @@ describe.each([
 
       const undone = await world.undo(planId);
 
-      expect({ calls, ...undone }).toMatchObject({ calls, restored: 3, moved: 0 });
+      expect({ calls, ...undone }).toMatchObject({ calls, restored: 2, moved: 0 });
       expect(await valuesIn(world)).toEqual(UNDONE);
     }
   });

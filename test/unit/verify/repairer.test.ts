@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { isIssue } from "../../../src/verify/classify.ts";
+import type { CopiesReport } from "../../../src/verify/repairer.ts";
+import { setOf } from "../../contract/commands.ts";
 import { entryOf, versionAt } from "../../contract/entries.ts";
 import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { PLANTS, plantIn } from "../../support/plants.ts";
@@ -87,8 +89,8 @@ describe("Repairer", () => {
       const dry = await world.repairer.repair("user:1", { strategy: "auto", dryRun: true });
 
       const wet = await world.repairer.repair("user:1", auto);
-      expect(dry.after).toBeNull();
-      expect({ ...wet, before: wet.before.copyClass, after: null }).toEqual({
+      expect([dry.after, dry.undo]).toEqual([null, null]);
+      expect({ ...wet, before: wet.before.copyClass, after: null, undo: null }).toEqual({
         ...dry,
         before: dry.before.copyClass,
       });
@@ -195,28 +197,35 @@ describe("Repairer", () => {
 
       const { action, undo } = await repairer.repair("user:1", auto);
 
-      expect([action, undo]).toEqual(["remove", { value: "first", ttlMs: null }]);
+      expect(action).toBe("remove");
+      expect(undo).toEqual({ value: "first", ttlMs: null, condition: { kind: "absent" } });
     });
 
     it("brings back the stored value that the cached one replaced", async () => {
       const { repairer, redis } = await openInStep();
       redis.set("user:1", "foreign");
 
-      const { action, undo } = await repairer.repair("user:1", auto);
+      const { action, undo, after } = await repairer.repair("user:1", auto);
 
-      expect([action, undo]).toEqual(["follow_cache", { value: "first", ttlMs: null }]);
+      expect([action, undo]).toEqual([
+        "follow_cache",
+        { value: "first", ttlMs: null, condition: versionOf(after) },
+      ]);
     });
 
     it("brings back the cached value that the stored one replaced", async () => {
       const { repairer, redis } = await openInStep();
       redis.set("user:1", "foreign");
 
-      const { action, undo } = await repairer.repair("user:1", {
+      const { action, undo, after } = await repairer.repair("user:1", {
         strategy: "store",
         dryRun: false,
       });
 
-      expect([action, undo]).toEqual(["follow_store", { value: "foreign", ttlMs: null }]);
+      expect([action, undo]).toEqual([
+        "follow_store",
+        { value: "foreign", ttlMs: null, condition: versionOf(after) },
+      ]);
     });
 
     it("brings back a write that only the outbox held", async () => {
@@ -224,7 +233,7 @@ describe("Repairer", () => {
       const overdue = versionAt(world.clock.nowMs() - 60_000);
       const event = entryOf({ key: "user:1", version: overdue, value: "in the outbox" });
       await world.past.outbox.append([event]);
-      const wanted = { strategy: "cache", dryRun: true } as const;
+      const wanted = { strategy: "cache", dryRun: false } as const;
 
       const { action, undo } = await runThrough(
         world.clock,
@@ -232,6 +241,32 @@ describe("Repairer", () => {
       );
 
       expect([action, undo?.value]).toEqual(["remove", "in the outbox"]);
+    });
+
+    it("brings back the deadline of a value that stays the same", async () => {
+      const { repairer, database, clock } = await openInStep();
+      database.query(`UPDATE kvshadow SET expires_at = ${clock.nowMs() + 60_000}`).run();
+
+      const { action, undo, after } = await repairer.repair("user:1", auto);
+
+      expect([action, after?.shadow?.expiresAtMs]).toEqual(["follow_cache", null]);
+      expect(undo).toEqual({ value: "first", ttlMs: 60_000, condition: versionOf(after) });
+    });
+
+    it.each([
+      ["replaced", (world: CacheFirstWorld) => world.redis.set("user:1", "foreign")],
+      ["removed", (world: CacheFirstWorld) => world.redis.del("user:1")],
+    ])("of what was %s does nothing once the key has been written again", async (_, change) => {
+      const world = await openInStep();
+      change(world);
+      const { undo } = await world.repairer.repair("user:1", auto);
+      await world.writer.run(new ScriptedWriter(world, "user:1").direct("live"));
+      const { value, ttlMs, condition } = undo!;
+
+      const undone = await world.past.cache.write(setOf({ value, ttlMs, condition }));
+
+      expect(undone).toMatchObject({ outcome: "conflict" });
+      expect(world.redis.value("user:1")?.bytes.toString()).toBe("live");
     });
 
     it("is nothing where nothing was taken", async () => {
@@ -243,8 +278,54 @@ describe("Repairer", () => {
         undo: null,
       });
     });
+
+    const outdated = [
+      ["the cached value", "stale", ["auto", "store", "newest"]],
+      ["the stored value", "missing", ["auto", "cache", "newest"]],
+    ] as const;
+    it.each(outdated)("is nothing where %s was older than the one that stays", async (...row) => {
+      const [, copyClass, strategies] = row;
+      for (const strategy of strategies) {
+        const world = await openInStep();
+        if (copyClass === "missing") await goBack(world, "row");
+        else await goBack(world, "copy");
+
+        const { before, undo } = await world.repairer.repair("user:1", { strategy, dryRun: false });
+
+        expect({ strategy, before: before.copyClass, undo }).toEqual({
+          strategy,
+          before: copyClass,
+          undo: null,
+        });
+        expect((await world.past.store.get("user:1"))?.value).toBe("later");
+      }
+    });
   });
 });
+
+/** A later write, of which one side has forgotten. */
+async function goBack(
+  { redis, database, writer }: Awaited<ReturnType<typeof openInStep>>,
+  side: "row" | "copy",
+): Promise<void> {
+  const copies = [redis.values.get("user:1")!, redis.metas.get("user:1")!] as const;
+  const { version, hash } = database.query("SELECT version, hash FROM kvshadow").get() as {
+    readonly version: string;
+    readonly hash: string;
+  };
+  await writer.run(writer.direct("later"));
+  if (side === "copy") {
+    redis.values.set("user:1", copies[0]);
+    redis.metas.set("user:1", copies[1]);
+    return;
+  }
+  const update = "UPDATE kvshadow SET version = ?, hash = ?, value = CAST('first' AS BLOB)";
+  database.query(update).run(version, hash);
+}
+
+function versionOf(report: CopiesReport | null) {
+  return { kind: "version", version: report?.shadow?.version };
+}
 
 function commandOf(key: string) {
   const { value, hash, sessionId, interactionId } = entryOf({ key, value: "first" });
