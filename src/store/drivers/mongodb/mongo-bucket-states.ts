@@ -59,26 +59,50 @@ export class MongoBucketStates implements BucketStatesPort {
     });
   }
 
+  /**
+   * In the order of the index, so that a page costs what it holds and not what follows it: a sort by version and key
+   * would read all of that. Rows of one version, of which there is one unless another hand has made more, are ordered here.
+   */
   async rowsAbove({ bucket, above, after, limit }: RowsAbovePage): Promise<readonly RowVersion[]> {
     // To MongoDB, a limit of 0 is none at all.
     if (limit <= 0) return [];
-    const isAfter =
-      after === undefined
-        ? {}
-        : {
-            $or: [
-              { version: { $gt: after.version } },
-              { version: after.version, _id: { $gt: after.key } },
-            ],
-          };
+    const isNext = (row: RowVersion) => after === undefined || compareRows(row, after) > 0;
+    // The one that was the last, and one that tells whether the version before it is all here.
+    const asked = limit + 2;
+    const found = await this.#rows({
+      filter: { bucket, version: after === undefined ? { $gt: above } : { $gte: after.version } },
+      sort: { version: 1 },
+      limit: asked,
+    });
+    const lastVersion = found.length === asked ? found.at(-1)?.version : undefined;
+    const whole = found.filter(({ version }) => version !== lastVersion);
+    const rows = whole.filter(isNext).toSorted(compareRows).slice(0, limit);
+    if (lastVersion === undefined || rows.length === limit) return rows;
+    const isSameVersion = after?.version === lastVersion;
+    const rest = await this.#rows({
+      filter: {
+        bucket,
+        version: { $eq: lastVersion },
+        ...(isSameVersion ? { _id: { $gt: after.key } } : {}),
+      },
+      sort: { _id: 1 },
+      limit: limit - rows.length,
+    });
+    rows.push(...rest);
+    const missing = limit - rows.length;
+    return [...rows, ...(await this.rowsAbove({ bucket, above: lastVersion, limit: missing }))];
+  }
+
+  async #rows(page: RowsPage): Promise<readonly RowVersion[]> {
+    const { filter, sort, limit } = page;
     const rows = await this.#find<{ readonly _id: string; readonly version: Version }>(
       "look for rows above a version",
       {
         find: SHADOW,
         // What another hand has made of a version is older than every write.
-        filter: { bucket, version: { $gt: above, $regex: "^[0-9]{24}\\z" }, ...isAfter },
+        filter: { ...filter, version: { ...filter.version, $regex: "^[0-9]{24}\\z" } },
         projection: { version: 1 },
-        sort: { version: 1, _id: 1 },
+        sort,
         limit,
         batchSize: limit,
       },
@@ -98,6 +122,18 @@ export class MongoBucketStates implements BucketStatesPort {
     );
     return (answer["cursor"] as { readonly firstBatch: readonly T[] }).firstBatch;
   }
+}
+
+interface RowsPage {
+  readonly filter: { readonly bucket: number; readonly version: mongo.Document };
+  readonly sort: mongo.Document;
+  readonly limit: number;
+}
+
+/** As MongoDB does: by version, then by the bytes of the key. */
+function compareRows(one: RowVersion, other: RowVersion): number {
+  if (one.version !== other.version) return one.version < other.version ? -1 : 1;
+  return Buffer.compare(Buffer.from(one.key), Buffer.from(other.key));
 }
 
 /** Sent as a plain command, which the driver does not repeat. */
