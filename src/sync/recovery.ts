@@ -9,7 +9,7 @@ import { isFinal, LockstepError } from "../model/lockstep-error.ts";
 import { epochOf, FIRST_EPOCH, formatVersion, seqOf, type Version } from "../model/version.ts";
 import type { BucketState, BucketStatesPort, RowVersion } from "../store/bucket-states-port.ts";
 import type { OutboxPort } from "../store/outbox-port.ts";
-import { beginLife } from "../store/statement-life.ts";
+import { beginLife, STATEMENT_LIFE_MS } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { applyEvents } from "./apply-around-refusals.ts";
 import type { JournalLedger } from "./journal-ledger.ts";
@@ -21,9 +21,18 @@ const PAGE = 500;
 /** After so many rounds in which the epoch was raised for another Redis, a person is told. */
 const CONTESTED_ROUNDS = 3;
 
+/** Beyond the life of a statement: for telling the cache what has landed, and for a clock that is set. Milliseconds. */
+const TELLING_MS = 60_000;
+
 /**
- * How long before the last version that a cache knows a write may have been minted that it has not heard of, in
- * microseconds: an hour. A statement lives for ten minutes; the rest is for telling the cache, and for clocks that disagree.
+ * How long before the last version that a cache has minted it may have minted a write of which it had not been told yet that
+ * it has landed, in microseconds.
+ */
+const UNTOLD_US = (STATEMENT_LIFE_MS + TELLING_MS) * 1000;
+
+/**
+ * The same for a write of an earlier epoch, which another Redis may have minted by another clock: an hour. Few rows are of that
+ * time, unlike of the cache's own epoch.
  */
 const LANDED_LATE_US = 3_600_000_000;
 
@@ -283,7 +292,7 @@ export class Recovery {
     if (lastVersion === undefined)
       return this.#dropOlderThanRange(found, { above: NOTHING, below: undefined });
     if ((await this.#dropOlderThanLateOnes(found, lastVersion)) === "moved") return "moved";
-    return this.#dropOlderThanRange(found, { above: lastVersion, below: undefined });
+    return this.#dropOlderThanRange(found, { above: untoldSince(lastVersion), below: undefined });
   }
 
   /**
@@ -438,6 +447,14 @@ interface Placed {
 
 function isRecovered({ isCurrent, epoch = 0 }: CacheBucket, stored: BucketState | undefined) {
   return isCurrent && epoch >= (stored?.epoch ?? 0);
+}
+
+/**
+ * Unpinned, what was written may be evicted before it lands, and its place be filled with what was there before. That copy
+ * goes when the cache is told of the landing, and comes back with a state that was saved before then.
+ */
+function untoldSince(lastVersion: Version): Version {
+  return formatVersion(epochOf(lastVersion), Math.max(0, seqOf(lastVersion) - UNTOLD_US));
 }
 
 /** Enough to look into; a log line should stay a line. */

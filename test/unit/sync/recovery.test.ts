@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { epochOf, FIRST_EPOCH, formatVersion, seqOf } from "../../../src/model/version.ts";
-import type { RowsAbovePage } from "../../../src/store/bucket-states-port.ts";
+import type { RowsAbovePage, RowVersion } from "../../../src/store/bucket-states-port.ts";
 import { tombstoneOf } from "../../contract/entries.ts";
 import { storeDown } from "../../support/builders.ts";
 import { mergesOf } from "../../support/interleavings.ts";
@@ -57,16 +57,22 @@ describe("Recovery", () => {
     await world.expectRecovered();
   });
 
-  it("looks at rows of earlier epochs an hour back, and at no others that its copies must know", async () => {
+  it("looks at rows of its own epoch eleven minutes back, of earlier ones an hour, and at no others that its copies must know", async () => {
     const world = await openRecoveryWorld();
     const process = await world.openProcess();
     await process.inStep();
     world.restart();
     await process.recovery.recoverAll();
-    await world.clock.advance(60_000);
     await process.inStep("{user:1}later");
+    await world.clock.advance(661_000);
+    await process.inStep("{user:1}last");
     world.restart();
     const looked: string[] = [];
+    const asked: string[] = [];
+    process.steered.buckets.on("dropOlder", (proceed, [, rows]) => {
+      asked.push(...(rows as readonly RowVersion[]).map(({ key }) => key));
+      return proceed();
+    });
     process.steered.bucketStates.on("rowsAbove", (proceed, [page]) => {
       const { above, limit } = page as RowsAbovePage;
       if (limit > 1) looked.push(above);
@@ -76,8 +82,11 @@ describe("Recovery", () => {
     await process.recovery.recoverAll();
 
     const seq = world.redis.states.get(BUCKET)?.seq ?? 0;
-    expect(looked).toEqual([formatVersion(1, seq - 3_600_000_000), formatVersion(2, seq)]);
-    expect(process.calls.filter((call) => call === "buckets.dropOlder")).toHaveLength(1);
+    expect(looked).toEqual([
+      formatVersion(1, seq - 3_600_000_000),
+      formatVersion(2, seq - 660_000_000),
+    ]);
+    expect(asked).toEqual([KEY, "{user:1}last"]);
   });
 
   it("looks at the store's epoch once more after it has installed its own", async () => {
