@@ -6,11 +6,14 @@ import type { StatementLife } from "./statement-life.ts";
 export interface OutboxEvent {
   readonly id: string;
   readonly entry: Entry;
-  /** How often applying it has failed so far. */
+  /** How often it has been refused so far. */
   readonly attempts: number;
   /** Set where it is parked: nobody claims it until it is replayed. */
   readonly dead?: true;
 }
+
+/** Why events are given back: the store refused them, or it or the cache did not do its part for anyone. */
+export type GivenBack = "refused" | "outage";
 
 /** Which of a bucket's events are asked for. */
 export interface BucketPage {
@@ -61,8 +64,11 @@ export interface OutboxPort {
   /** Marks events as applied, parked ones too; unknown and already processed ids are ignored. They are kept for the retention time, then go. */
   markProcessed(ids: readonly string[]): Promise<void>;
 
-  /** Gives claimed events back after a failure: attempts + 1, claimable again after `retryAfterMs`. Parked ones stay parked. */
-  release(ids: readonly string[], retryAfterMs: number): Promise<void>;
+  /**
+   * Gives claimed events back after a failure, claimable again after `retryAfterMs`: attempts + 1 where they were
+   * refused. Parked ones stay parked.
+   */
+  release(ids: readonly string[], retryAfterMs: number, why: GivenBack): Promise<void>;
 
   /** Parks events: attempts + 1, claimed by nobody and kept until they are replayed or applied. Unknown and processed ids are ignored. */
   park(ids: readonly string[], cause: string): Promise<void>;

@@ -6,10 +6,18 @@ export function newestPerKey(events: readonly OutboxEvent[]): readonly Entry[] {
   return [...newestOfEach(events.map(({ entry }) => entry)).values()];
 }
 
-/** How long a failed event rests, milliseconds: doubled with each attempt from 1 s up to a minute, spread by up to half. */
+/** How long a refused event rests, milliseconds: doubled with each attempt from 1 s up to a minute, spread by up to half. */
 export function backoffMs(attempts: number, fraction: number): number {
   const full = Math.min(1000 * 2 ** Math.min(attempts, 10), 60_000);
   return Math.round(full * (0.5 + fraction / 2));
+}
+
+/**
+ * How long events rest that an outage has met, milliseconds: as long however long it lasts, up to a second. The next interval of the
+ * projector claims them, so they are applied as soon after it as if their claimer had died.
+ */
+export function outageRestMs(fraction: number): number {
+  return backoffMs(0, fraction);
 }
 
 /** Longer than any reason a store gives, and short enough to list a hundred. */

@@ -5,13 +5,14 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { WorkerLoop } from "../lib/worker-loop.ts";
 import type { Entry } from "../model/entry.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
 import type { OutboxEvent, OutboxPort } from "../store/outbox-port.ts";
 import { beginLife, type StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import type { Acknowledge } from "./acknowledger.ts";
 import { applyEvents, type RefusedEvent } from "./apply-around-refusals.ts";
 import type { JournalSweep } from "./journal-sweep.ts";
-import { backoffMs, causeOf } from "./project-batch.ts";
+import { backoffMs, causeOf, outageRestMs } from "./project-batch.ts";
 
 /**
  * How long a claimed batch belongs to its claimer, milliseconds. Whoever dies with a claim holds its events back for this
@@ -37,7 +38,7 @@ export interface ProjectorParts {
   readonly log: Log;
   readonly intervalMs: number;
   readonly batchSize: number;
-  /** After so many failed attempts an event that the store refuses is parked. */
+  /** After so many attempts an event that the store refuses is parked. */
   readonly attemptsMax: number;
   /** Hears of each event that was parked, and why. */
   readonly onParked?: (entry: Entry, cause: string) => void;
@@ -47,7 +48,7 @@ export interface ProjectorParts {
  * Applies what waits to the shadow: every interval, and at once when told of an event. One cycle claims a batch, keeps
  * the newest per key, applies it in one bulk, acknowledges in the cache, and only then marks it processed; it goes on
  * until nothing is left, then sweeps the journal. What the store refuses is taken out of its batch, tried again after
- * a pause, and parked in the end, so that it is in nobody's way. A crash between any two steps repeats the step, which is harmless,
+ * a pause, and parked in the end, so that it is in nobody's way; an outage counts for nothing. A crash between any two steps repeats the step, which is harmless,
  * because the shadow only takes newer versions.
  */
 export class Projector {
@@ -77,30 +78,48 @@ export class Projector {
 
   /** Applies all that waits, once; returns how many events and journal writes that were. Fails as the ports do. */
   async drain(signal: AbortSignal): Promise<{ readonly events: number; readonly journal: number }> {
-    const events = await this.#drainOutbox(signal);
+    const { events, stuck } = await this.#drainOutbox(signal);
     const journal = signal.aborted ? 0 : ((await this.#parts.sweep?.run(signal)) ?? 0);
+    if (stuck !== undefined) throw stuck.error;
     return { events, journal };
   }
 
-  async #drainOutbox(signal: AbortSignal): Promise<number> {
+  /**
+   * Goes on past batches that a bucket of the cache keeps from being acknowledged, until they come round again: those behind
+   * them are not to wait for as long as that bucket is not recovered.
+   */
+  async #drainOutbox(signal: AbortSignal): Promise<Drained> {
     const { outbox, batchSize, clock } = this.#parts;
     const flights = new Flights(BATCHES_AT_ONCE);
     const sizer = new BatchSizer({ itemsMax: batchSize, bytesMax: BATCH_BYTES_MAX });
+    const givenBack = new Set<string>();
     let events = 0;
+    let stuck: Drained["stuck"];
+    let isRound = false;
+    const projectOrGoOn = async (batch: readonly OutboxEvent[], life: StatementLife) => {
+      try {
+        await this.#project(batch, life);
+      } catch (error) {
+        if (LockstepError.codeOf(error) !== "RECOVERING") throw error;
+        stuck ??= { error };
+        for (const { id } of batch) givenBack.add(id);
+      }
+    };
     try {
-      while (!signal.aborted && !flights.hasFailed) {
+      while (!signal.aborted && !flights.hasFailed && !isRound) {
         const claim = { owner: this.#owner, limit: sizer.items, leaseMs: LEASE_MS };
         const life = beginLife(clock);
         const batch = await outbox.claim(claim);
         if (batch.length === 0) break;
         sizer.saw(batch.length, bytesOf(batch));
-        await flights.begin(() => this.#project(batch, life));
+        isRound = batch.some(({ id }) => givenBack.has(id));
+        await flights.begin(() => projectOrGoOn(batch, life));
         events += batch.length;
       }
     } finally {
       await flights.land();
     }
-    return events;
+    return { events, stuck };
   }
 
   async #project(batch: readonly OutboxEvent[], life: StatementLife): Promise<void> {
@@ -113,7 +132,7 @@ export class Projector {
       await outbox.markProcessed(ids.filter((id) => !refusedIds.has(id)));
       await this.#setAside(refused);
     } catch (error) {
-      await this.#giveBack(batch, ids);
+      await this.#giveBack(ids);
       throw error;
     }
   }
@@ -128,7 +147,7 @@ export class Projector {
       else resting.set(attempts, [...(resting.get(attempts) ?? []), id]);
     }
     for (const [attempts, ids] of resting) {
-      await outbox.release(ids, backoffMs(attempts, random.fraction()));
+      await outbox.release(ids, backoffMs(attempts, random.fraction()), "refused");
     }
   }
 
@@ -143,11 +162,11 @@ export class Projector {
     );
   }
 
-  async #giveBack(batch: readonly OutboxEvent[], ids: readonly string[]): Promise<void> {
+  /** Cache or store did not do its part: were that counted, the first refusal after it would park an event. */
+  async #giveBack(ids: readonly string[]): Promise<void> {
     const { outbox, random, log } = this.#parts;
-    const attempts = Math.max(...batch.map((event) => event.attempts));
     try {
-      await outbox.release(ids, backoffMs(attempts, random.fraction()));
+      await outbox.release(ids, outageRestMs(random.fraction()), "outage");
     } catch (error) {
       // The lease runs out by itself.
       log.debug({ err: error }, "Claimed events could not be given back");
@@ -174,6 +193,12 @@ export class Projector {
       this.#failing = true;
     }
   }
+}
+
+interface Drained {
+  readonly events: number;
+  /** Why some could not be acknowledged although the cache answers. */
+  readonly stuck: { readonly error: unknown } | undefined;
 }
 
 function bytesOf(batch: readonly OutboxEvent[]): number {

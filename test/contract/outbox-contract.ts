@@ -218,6 +218,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         await outbox.release(
           again.map((event) => event.id),
           0,
+          "refused",
         );
 
         expect(await outbox.countUnprocessed()).toBe(0);
@@ -226,20 +227,20 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
     });
 
     describe("release", () => {
-      it("gives events back with one attempt more, after the time it was told", async () => {
+      it("gives refused events back with one attempt more, after the time it was told", async () => {
         const { outbox, openAnother, elapse } = await open();
         const another = (await openAnother()).outbox;
         await outbox.append([entryOf()]);
         const [claimed] = await outbox.claim({ owner: "one", limit: 1, leaseMs: LONG_MS });
 
-        await outbox.release([claimed!.id], 2000);
+        await outbox.release([claimed!.id], 2000, "refused");
 
         expect(await claimAll(another)).toEqual([]);
         await elapse(2100);
         expect(await claimAll(another)).toEqual([{ ...claimed, attempts: 1 }]);
       });
 
-      it("counts each failure", async () => {
+      it("counts each refusal", async () => {
         const { outbox } = await open();
         await outbox.append([entryOf()]);
         for (const attempts of [0, 1, 2]) {
@@ -249,8 +250,24 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
           await outbox.release(
             events.map((event) => event.id),
             0,
+            "refused",
           );
         }
+      });
+
+      it("counts nothing in an outage, and gives the events back after the time it was told", async () => {
+        const { outbox, openAnother, elapse } = await open();
+        const another = (await openAnother()).outbox;
+        await outbox.append([entryOf()]);
+        const [first] = await claimAll(outbox);
+        await outbox.release([first!.id], 0, "refused");
+        const [claimed] = await claimAll(outbox);
+
+        await outbox.release([claimed!.id], 2000, "outage");
+
+        expect(await claimAll(another)).toEqual([]);
+        await elapse(2100);
+        expect(await claimAll(another)).toEqual([{ ...first, attempts: 1 }]);
       });
 
       it("counts one attempt where an id is named twice", async () => {
@@ -258,7 +275,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         await outbox.append([entryOf()]);
         const [claimed] = await claimAll(outbox);
 
-        await outbox.release([claimed!.id, claimed!.id], 0);
+        await outbox.release([claimed!.id, claimed!.id], 0, "refused");
 
         expect(await claimAll(outbox)).toEqual([{ ...claimed, attempts: 1 }]);
       });
@@ -269,8 +286,8 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         const ids = (await claimAll(outbox)).map((event) => event.id);
         await outbox.markProcessed(ids);
 
-        await outbox.release([...ids, "unknown"], 0);
-        await outbox.release([], 0);
+        await outbox.release([...ids, "unknown"], 0, "refused");
+        await outbox.release([], 0, "refused");
 
         expect(await outbox.countUnprocessed()).toBe(0);
         expect(await claimAll(outbox)).toEqual([]);
@@ -294,7 +311,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         const { outbox, nowMs } = await open();
         await outbox.append([entryOf({ key: "user:{x}", version: versionNo(7) })]);
         const [claimed] = await claimAll(outbox);
-        await outbox.release([claimed!.id], 0);
+        await outbox.release([claimed!.id], 0, "refused");
         await claimAll(outbox);
 
         await outbox.park([claimed!.id], "$too large");
@@ -364,7 +381,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         const ids = (await claimAll(outbox)).map((event) => event.id);
         await outbox.park(ids, "refused");
 
-        await outbox.release(ids, 0);
+        await outbox.release(ids, 0, "refused");
         await outbox.park(ids, "refused again");
         const { letters } = await outbox.deadLetters({ limit: 10 });
         await outbox.markProcessed(ids);
@@ -493,6 +510,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         await outbox.release(
           claimed.map((event) => event.id),
           LONG_MS,
+          "refused",
         );
 
         const [event] = (await outbox.unprocessedOf(["user:1"])).get("user:1")!;
@@ -582,7 +600,7 @@ export function describeOutboxContract(name: string, openHarness: OpenShadowHarn
         () => outbox.append([entryOf()]),
         () => claimAll(outbox),
         () => outbox.markProcessed(["1"]),
-        () => outbox.release(["1"], 0),
+        () => outbox.release(["1"], 0, "refused"),
         () => outbox.park(["1"], "refused"),
         () => outbox.deadLetters({ limit: 1 }),
         () => outbox.countDead(),

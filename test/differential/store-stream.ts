@@ -58,7 +58,12 @@ export type StoreStep =
       readonly lease: SpanPlan;
     }
   | { readonly do: "mark processed"; readonly events: readonly EventPlan[] }
-  | { readonly do: "release"; readonly events: readonly EventPlan[]; readonly rest: SpanPlan }
+  | {
+      readonly do: "release";
+      readonly events: readonly EventPlan[];
+      readonly rest: SpanPlan;
+      readonly why: "refused" | "outage";
+    }
   | { readonly do: "park"; readonly events: readonly EventPlan[]; readonly cause: string }
   | {
       readonly do: "replay";
@@ -121,7 +126,12 @@ function planStep(random: SeededRandom): StoreStep {
     case "mark processed":
       return { do: "mark processed", events: planEvents(random) };
     case "release":
-      return { do: "release", events: planEvents(random), rest: planSpan(random) };
+      return {
+        do: "release",
+        events: planEvents(random),
+        rest: planSpan(random),
+        why: random.pick(["refused", "outage"]),
+      };
     case "park":
       return { do: "park", events: planEvents(random), cause: random.pick(["$refused", ""]) };
     case "replay":

@@ -93,7 +93,7 @@ export class StoreSubject implements Subject<StoreStep> {
       case "mark processed":
         return outbox.markProcessed(this.#idsOf(step.events));
       case "release":
-        await outbox.release(this.#idsOf(step.events), SPANS[step.rest]);
+        await outbox.release(this.#idsOf(step.events), SPANS[step.rest], step.why);
         return this.#lapse(step.rest === "short" ? SPANS.short : 0);
       case "park":
         return outbox.park(this.#idsOf(step.events), step.cause);

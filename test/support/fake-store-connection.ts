@@ -214,11 +214,11 @@ function fakeOutbox(server: FakeStore, clock: Clock, reach: () => void): OutboxP
         event.dead = undefined;
       }
     },
-    async release(ids, retryAfterMs) {
+    async release(ids, retryAfterMs, why) {
       reach();
       for (const event of server.unprocessed(ids)) {
         if (event.dead !== undefined) continue;
-        event.attempts += 1;
+        if (why === "refused") event.attempts += 1;
         event.leasedUntilMs = server.nowMs() + retryAfterMs;
       }
     },

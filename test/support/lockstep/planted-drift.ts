@@ -88,9 +88,8 @@ export class Gardener {
     await fault.set({ commands: ["update"], namespace: rowsNamespace, errorCode: 96 });
     await this.#eventWriter?.call("kv_set", { key, value });
     // Tried and given back by its own process, which therefore has nothing under way any more.
-    await waitUntil(() => outbox.findOne({ ...event, attempts: { $gt: 0 } }), {
-      what: "the first attempt",
-    });
+    const givenBack = { ...event, owner: null, leaseUntil: { $ne: null } };
+    await waitUntil(() => outbox.findOne(givenBack), { what: "the first attempt" });
     const held = { leaseUntil: new Date("2100-01-01"), owner: "another" };
     await outbox.updateOne(event, { $set: held });
     await fault.lift();

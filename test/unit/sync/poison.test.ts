@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { SWEEP_AGE_MS } from "../../../src/sync/journal-sweep.ts";
 import { setOf } from "../../contract/commands.ts";
 import { entryOf, versionNo } from "../../contract/entries.ts";
+import { storeDown } from "../../support/builders.ts";
 import { ATTEMPTS_MAX } from "../../support/cache-first-world.ts";
 import { openProjectorWorld } from "../../support/projector-world.ts";
 
@@ -80,6 +81,27 @@ describe("an event that the store refuses", () => {
     expect(log.told).toEqual([
       "warn: The store refuses an outbox event, which was parked: see outbox_dead_letters",
     ]);
+  });
+
+  it("is tried as often as ever after an outage that had met it before", async () => {
+    const { append, projector, signal, steered, clock, letters, untilParked } = await openWorld();
+    await append("poison");
+    steered.store.on("applyNewer", async () => {
+      throw storeDown();
+    });
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      await projector.drain(signal).catch(() => undefined);
+      await clock.advance(REST_MS);
+    }
+    steered.store.on("applyNewer", undefined);
+
+    await projector.drain(signal);
+    const atFirst = await letters();
+    await clock.advance(REST_MS);
+    await untilParked();
+
+    expect(atFirst).toEqual([]);
+    expect(await letters()).toMatchObject([{ attempts: ATTEMPTS_MAX }]);
   });
 
   it("keeps its marker, and verification calls its key overdue", async () => {

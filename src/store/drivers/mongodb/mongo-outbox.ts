@@ -6,7 +6,7 @@ import type { Random } from "../../../lib/random.ts";
 import { bucketOf } from "../../../model/bucket.ts";
 import type { Entry } from "../../../model/entry.ts";
 import { LockstepError } from "../../../model/lockstep-error.ts";
-import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import type { BucketPage, GivenBack, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
 import { beginLife, earlierLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import { eachBulk, sendBulk, toBulks } from "./bulk.ts";
 import { OUTBOX, outboxOf } from "./collections.ts";
@@ -132,10 +132,10 @@ export class MongoOutbox implements OutboxPort {
     );
   }
 
-  async release(ids: readonly string[], retryAfterMs: number): Promise<void> {
+  async release(ids: readonly string[], retryAfterMs: number, why: GivenBack): Promise<void> {
     const _id = { $in: toObjectIds(ids) };
     const released = {
-      attempts: { $add: [{ $ifNull: ["$attempts", 0] }, 1] },
+      attempts: { $add: [{ $ifNull: ["$attempts", 0] }, why === "refused" ? 1 : 0] },
       owner: null,
       claim: null,
       leaseUntil: { $add: ["$$NOW", retryAfterMs] },

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../lib/clock.ts";
 import type { Entry } from "../../../model/entry.ts";
-import type { BucketPage, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
+import type { BucketPage, GivenBack, OutboxEvent, OutboxPort } from "../../outbox-port.ts";
 import { beginLife, lifeLeftMs, type StatementLife } from "../../statement-life.ts";
 import {
   appendEvent,
@@ -38,7 +38,7 @@ UPDATE outbox SET processed = 1, processed_at = ?, state = 'live', lease_until =
 WHERE id = ? AND processed = 0`;
 
 const RELEASE = `
-UPDATE outbox SET attempts = attempts + 1, lease_until = ?, owner = NULL
+UPDATE outbox SET attempts = attempts + ?, lease_until = ?, owner = NULL
 WHERE id = ? AND processed = 0 AND state = 'live'`;
 
 // The index is named because SQLite would else walk everything that is processed, after each batch.
@@ -101,11 +101,12 @@ export class SqliteOutbox implements OutboxPort {
     });
   }
 
-  async release(ids: readonly string[], retryAfterMs: number): Promise<void> {
+  async release(ids: readonly string[], retryAfterMs: number, why: GivenBack): Promise<void> {
+    const counted = why === "refused" ? 1 : 0;
     const leaseUntil = this.#clock.nowMs() + retryAfterMs;
     await this.#database.write(() => {
       const release = this.#database.query(RELEASE);
-      for (const id of new Set(ids)) release.run(leaseUntil, id);
+      for (const id of new Set(ids)) release.run(counted, leaseUntil, id);
     });
   }
 
