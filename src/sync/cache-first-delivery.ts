@@ -314,7 +314,7 @@ export class CacheFirstDelivery {
   async #tellNewEpoch(key: string, version: Version): Promise<void> {
     this.#parts.onLeftBehind();
     try {
-      await this.#tellOfLanding(key, version);
+      await this.#tellOfLanding(new Map([[key, version]]));
     } catch (error) {
       this.#parts.owed.add(key, version, error);
     }

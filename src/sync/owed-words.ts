@@ -1,6 +1,8 @@
 import { chunksOf } from "../lib/chunks-of.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { bucketOf } from "../model/bucket.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 
 /** Between two attempts, milliseconds: a cache that is down is not asked more often than its link asks it. */
@@ -9,11 +11,18 @@ const RETRY_MS = 1000;
 /** So many keys are remembered at most: those that came last. */
 const ENTRIES_MAX = 10_000;
 
-/** So many under way at once: one round trip for all of them. */
+/** So many keys of a bucket are told of together. */
 const WIDTH = 50;
 
-/** Tells the cache that the store has this version. Errors: as the cache, and where it is not the time yet. */
-export type TellCache = (key: string, version: Version) => Promise<unknown>;
+/** After one of these, whoever comes next in the same bucket would meet the same: it has not recovered, or a side is down. */
+const OF_WHOLE_BUCKET: ReadonlySet<string | undefined> = new Set([
+  "RECOVERING",
+  "CACHE_UNAVAILABLE",
+  "STORE_UNAVAILABLE",
+]);
+
+/** Tells the cache that the store has these versions. Errors: as the cache, and where it is not the time yet. */
+export type TellCache = (landed: ReadonlyMap<string, Version>) => Promise<unknown>;
 
 /**
  * What the store has and the cache could not be told of, because it did not answer or had lost its state. It is told
@@ -81,23 +90,38 @@ export class OwedWords {
     this.#forgotten = 0;
   }
 
-  /** Ends early where the cache answers none of those that are asked together. */
+  /** By bucket, since each recovers by itself: one that cannot yet is in no other's way. */
   async #tellAll(): Promise<void> {
-    for (const some of chunksOf([...this.#versions], WIDTH)) {
-      const told = await Promise.all(some.map(([key, version]) => this.#tell(key, version)));
-      if (!told.includes(true)) return;
+    const byBucket = new Map<number, Owed[]>();
+    for (const owed of this.#versions) {
+      const bucket = bucketOf(owed[0]);
+      const ofBucket = byBucket.get(bucket);
+      if (ofBucket === undefined) byBucket.set(bucket, [owed]);
+      else ofBucket.push(owed);
     }
+    await Promise.all([...byBucket.values()].map((ofBucket) => this.#tellBucket(ofBucket)));
   }
 
-  async #tell(key: string, version: Version): Promise<boolean> {
+  async #tellBucket(ofBucket: readonly Owed[]): Promise<void> {
+    for (const some of chunksOf(ofBucket, WIDTH))
+      if ((await this.#tell(some)) === "not now") return;
+  }
+
+  async #tell(some: readonly Owed[]): Promise<"told" | "refused" | "not now"> {
     try {
-      await this.#tellCache(key, version);
+      await this.#tellCache(new Map(some));
     } catch (error) {
-      this.#log.debug({ err: error, key }, "The cache still cannot be told of a write");
-      return false;
+      this.#log.debug(
+        { err: error, keys: some.length },
+        "The cache still cannot be told of writes",
+      );
+      return OF_WHOLE_BUCKET.has(LockstepError.codeOf(error)) ? "not now" : "refused";
     }
     // A newer one may be owed by now.
-    if (this.#versions.get(key) === version) this.#versions.delete(key);
-    return true;
+    for (const [key, version] of some)
+      if (this.#versions.get(key) === version) this.#versions.delete(key);
+    return "told";
   }
 }
+
+type Owed = readonly [key: string, version: Version];
