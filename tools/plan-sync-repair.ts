@@ -22,13 +22,19 @@ export const planSyncRepair = defineTool({
       .string()
       .nullable()
       .describe("Of everything that was seen of the plan's keys; equal plans have equal ones."),
-    repairs: z.number().describe("Keys that applying it would repair, at most 1,000."),
+    repairs: z
+      .number()
+      .describe(
+        "Keys that applying it would repair, at most 1,000; what it can do nothing about does not count.",
+      ),
     keysChecked: z.number(),
     byClass: tally.describe("Drifted keys by class."),
     byAction: tally.describe(
       "The same keys by what would be done; none: nothing, by this strategy.",
     ),
-    keys: z.array(plannedKey).describe("The first 100 of them."),
+    keys: z
+      .array(plannedKey)
+      .describe("The first 100 of them, those that it repairs before the others."),
     truncated: z.boolean().describe("There is more drift than the plan repairs, or than it names."),
     expiresAt: z.string().describe("Until when it can be applied."),
     tookMs: z.number(),

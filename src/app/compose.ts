@@ -217,7 +217,7 @@ async function composeAround(
   const plans = {
     looker,
     steps: side.repairSteps,
-    journal: new PlanJournal(opened.records),
+    journal: new PlanJournal(opened.records, config.undoKeysMax),
     clock,
     undoRetentionMs: config.undoRetentionHours * 3_600_000,
     onRepaired: history.onRepaired,
@@ -230,12 +230,7 @@ async function composeAround(
     keyExplainer: history.explainer({ cache, outbox, store }),
     cacheVerifier,
     repairer: new Repairer(looker, side.repairSteps, keyMaxBytes, history.onRepaired),
-    repairPlanner: new RepairPlanner({
-      ...plans,
-      verifier: cacheVerifier,
-      random,
-      undoKeysMax: config.undoKeysMax,
-    }),
+    repairPlanner: new RepairPlanner({ ...plans, verifier: cacheVerifier, random }),
     planApplier: new PlanApplier(plans),
     planUndoer: new PlanUndoer(plans),
     ttlLister: new TtlLister(cache),

@@ -214,7 +214,7 @@ export const configSchema = z.object({
     section: "Synchronisation",
     unit: "keys",
     description:
-      "Of how many keys, over all plans, the store keeps what a repair took away; each new plan pushes the oldest plans out.",
+      "Of how many keys, over all applied plans, the store keeps what a repair took away; a plan that is applied pushes the oldest ones out. Plans that wait to be applied have as much room of their own.",
     example: "50000",
   }),
   historyEvents: wholeNumber(0, 10_000_000).default(20_000).register(variableFacts, {

@@ -44,8 +44,8 @@ export interface VerifyRequest {
   readonly signal?: AbortSignal | undefined;
   /** Hears how many keys have been checked, and about how many there are. */
   readonly progress?: (done: number, total: number) => void;
-  /** Hears of keys whose class is an issue, contents left out, some at a time. */
-  readonly onIssues?: ((found: readonly Inspection[]) => void) | undefined;
+  /** Hears of keys whose class is an issue, contents left out, some at a time; the pass waits until it has dealt with them. */
+  readonly onIssues?: ((found: readonly Inspection[]) => Promise<void>) | undefined;
 }
 
 export interface SyncReport {
@@ -258,7 +258,7 @@ class Suspects {
     const { looker, tell, onIssues } = this.#parts;
     const confirmed = await looker.confirm(held.map(({ inspection }) => inspection));
     const issues = confirmed.filter(({ verdict }) => isIssue(verdict.copyClass));
-    if (issues.length > 0) onIssues?.(issues.map(withoutContents));
+    if (issues.length > 0) await onIssues?.(issues.map(withoutContents));
     for (const side of ["store", "cache"] as const) {
       const found = confirmed.filter((_, i) => held[i]?.side === side).map(foundBy);
       if (found.length > 0) tell(found, side);

@@ -65,6 +65,8 @@ export class PlanApplier {
       checkMayBegin(found);
       return { ...found, state: "applying", expiresAtMs: clock.nowMs() + undoRetentionMs };
     });
+    // Here, and not when it was planned: only now it has something to keep.
+    await journal.trim();
     const tally = await workThrough(this.#parts, plan, options, this.#work(plan));
     // An undo that began meanwhile has the last word.
     await journal.change(planId, (found) =>

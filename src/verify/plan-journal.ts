@@ -13,14 +13,20 @@ import type { RepairAction, RepairStrategy } from "./plan-repair.ts";
 const PLAN = "repair_plan";
 const PAGE_KIND = "repair_page";
 
-/** Plans that are kept at most, however few keys they have: fewer than one list can show. */
-const PLANS_MAX = 400;
+/** Plans with an undo, and as many others, that are kept at most, however few keys they have: together fewer than one list can show. */
+const PLANS_MAX = 200;
 
 /** What the items of a page have of values, in characters: kept as JSON they may take six times as much, and a record has its limit. */
 const PAGE = { itemsMax: 128, sizeMax: 2_000_000 };
 
 /** planned → applying → applied → undoing → undone; a plan may be undone before all of it was applied. */
 export type PlanState = "planned" | "applying" | "applied" | "undoing" | "undone";
+
+/** What an undo needs is kept with them, or is being kept. */
+const WITH_UNDO: ReadonlySet<PlanState> = new Set(["applying", "applied", "undoing"]);
+
+/** Somebody works on them, or has died of it; then their time ends them. */
+const BEING_WORKED_ON: ReadonlySet<PlanState> = new Set(["applying", "undoing"]);
 
 export interface KeptPlan {
   readonly id: string;
@@ -91,9 +97,12 @@ export interface PlanPage {
  */
 export class PlanJournal {
   readonly #records: RecordsPort;
+  readonly #keysMax: number;
 
-  constructor(records: RecordsPort) {
+  /** `keysMax`: of so many repaired keys what was taken away is kept, and so many more may be planned for. */
+  constructor(records: RecordsPort, keysMax: number) {
     this.#records = records;
+    this.#keysMax = keysMax;
   }
 
   /** The items first: a plan that is there is whole. They are kept until `itemsExpireAtMs`. */
@@ -174,16 +183,37 @@ export class PlanJournal {
     return read(now);
   }
 
-  /** Forgets the oldest plans, so that no more than `itemsMax` items stay; the newest plan stays whatever it has. */
-  async trim(itemsMax: number): Promise<void> {
-    let kept = 0;
-    const plans = await this.#records.list(PLAN, { limit: RECORDS_MAX });
-    for (const [at, { id, body }] of plans.entries()) {
-      kept += planOf({ body }).items;
-      if (at === 0 || (kept <= itemsMax && at < PLANS_MAX)) continue;
-      await this.#records.remove(PLAN, id);
-      await this.#records.trim(PAGE_KIND, { group: id, keep: 0 });
+  /**
+   * Forgets the oldest plans where there is no room for all of them. Those with an undo and the others have room of their own, or
+   * whoever merely plans would push out what others can still undo. The newest plan of each stays whatever it has.
+   */
+  async trim(): Promise<void> {
+    const records = await this.#records.list(PLAN, { limit: RECORDS_MAX });
+    const isWithUndo = (record: KeptRecord) => WITH_UNDO.has(planOf(record).state);
+    await this.#trim(records.filter(isWithUndo));
+    await this.#trim(records.filter((record) => !isWithUndo(record)));
+  }
+
+  async #trim(records: readonly KeptRecord[]): Promise<void> {
+    // A plan that was applied late is as new as its repairs are.
+    const newestFirst = records.toSorted(
+      (one, other) => planOf(other).expiresAtMs - planOf(one).expiresAtMs,
+    );
+    let keys = 0;
+    for (const [at, record] of newestFirst.entries()) {
+      const { items, state } = planOf(record);
+      keys += items;
+      const hasRoom = at === 0 || (keys <= this.#keysMax && at < PLANS_MAX);
+      if (!hasRoom && !BEING_WORKED_ON.has(state)) await this.#forget(record);
     }
+  }
+
+  /** Unless somebody has begun to work on it since it was read. */
+  async #forget({ id, body, revision }: KeptRecord): Promise<void> {
+    const ended = { ...planRecord(planOf({ body })), expiresAtMs: 0 };
+    if (!(await this.#records.replace(ended, revision))) return;
+    await this.#records.remove(PLAN, id);
+    await this.#records.trim(PAGE_KIND, { group: id, keep: 0 });
   }
 }
 

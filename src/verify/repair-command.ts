@@ -8,6 +8,11 @@ import { storedEntry } from "./plan-repair.ts";
 /** A value may still be changing under the residency or data TTL that we set: deadlines this close are the same, milliseconds. */
 const SAME_DEADLINE_MS = 5;
 
+/** A value that is no text can be compared, but not written again. */
+export function canBeAdopted({ cache }: Look): boolean {
+  return cache.value?.isText === true;
+}
+
 /** The cached value as a new write. Error: VALUE_NOT_TEXT. */
 export function cachedCommand(look: Look): WriteCommand {
   const { key, value } = look.cache;

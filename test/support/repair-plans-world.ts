@@ -37,7 +37,7 @@ export async function openRepairPlansWorld({
   const clock = on?.clock ?? world.clock;
   const kept = world.sqlite.records;
   const steeredRecords = steer("records", kept, calls);
-  const journal = new PlanJournal(steeredRecords.port);
+  const journal = new PlanJournal(steeredRecords.port, undoKeysMax);
   const verifier = verifierIn({ ...world, clock });
   const shared = { looker, journal, clock, undoRetentionMs: UNDO_RETENTION_MS };
   const { steps } = world;
@@ -48,7 +48,7 @@ export async function openRepairPlansWorld({
     clock,
     kept,
     steeredRecords,
-    planner: new RepairPlanner({ ...shared, verifier, random, undoKeysMax }),
+    planner: new RepairPlanner({ ...shared, verifier, random }),
     applier,
     undoer,
     /** With the time that its writes need to find company. */

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
+import type { CachePage } from "../../../src/cache/cache-port.ts";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import type { NewRecord } from "../../../src/store/records-port.ts";
 import { isIssue } from "../../../src/verify/classify.ts";
-import type { KeptItem } from "../../../src/verify/plan-journal.ts";
-import { PLAN_ITEMS_MAX, PLAN_LIFE_MS } from "../../../src/verify/repair-planner.ts";
+import { PLAN_ITEMS_MAX } from "../../../src/verify/plan-draft.ts";
+import type { KeptItem, PlanState } from "../../../src/verify/plan-journal.ts";
+import { PLAN_LIFE_MS } from "../../../src/verify/repair-planner.ts";
 import { setOf } from "../../contract/commands.ts";
 import {
   openRepairPlansWorld,
@@ -172,6 +174,50 @@ describe("a repair plan", () => {
     });
   });
 
+  it("goes past any number of keys that it can do nothing about to one that it can mend", async () => {
+    const world = await openRepairPlansWorld();
+    for (let i = 0; i < PLAN_ITEMS_MAX + 100; i += 1) {
+      await world.write(`bad:${i}`);
+      if (i % 2 === 0) world.redis.putOther(`bad:${i}`, "hash");
+      else world.redis.set(`bad:${i}`, Buffer.from([0xff, 0xfe]));
+    }
+    await world.write("good:1");
+    world.redis.set("good:1", "theirs");
+
+    const plan = await world.planner.plan({ strategy: "auto" });
+
+    expect(plan).toMatchObject({
+      repairs: 1,
+      keysChecked: PLAN_ITEMS_MAX + 101,
+      byClass: { changed_outside: PLAN_ITEMS_MAX + 101 },
+      byAction: { none: PLAN_ITEMS_MAX + 100, follow_cache: 1 },
+      truncated: true,
+    });
+    // What it mends is named first.
+    expect(plan.keys).toHaveLength(100);
+    expect(plan.keys[0]).toMatchObject({ key: "good:1", action: "follow_cache" });
+    expect(await world.apply(plan.planId!)).toMatchObject({ applied: 1, failed: 0 });
+  });
+
+  it("has a key once that the cache names twice", async () => {
+    const world = await openRepairPlansWorld();
+    for (let i = 0; i < 3; i += 1) {
+      await world.write(`user:${i}`);
+      removeRow(world, `user:${i}`);
+    }
+    world.steered.cache.on("scan", async (proceed, [page]) => {
+      const { cursor } = page as { readonly cursor?: string };
+      if (cursor !== undefined) return world.past.cache.scan({ limit: 1000 });
+      return { ...((await proceed()) as CachePage), cursor: "once more" };
+    });
+
+    const plan = await world.planner.plan({ strategy: "auto" });
+
+    expect(plan).toMatchObject({ repairs: 3, byAction: { project: 3 }, truncated: false });
+    expect(plan.keys).toHaveLength(3);
+    expect((await pagesOf(world)).flat()).toHaveLength(3);
+  });
+
   it("can be cancelled while it looks", async () => {
     const world = await openDrifted();
 
@@ -257,13 +303,18 @@ describe("applying a plan", () => {
 
   it("goes on with the other keys when one of them cannot be repaired", async () => {
     const world = await openDrifted();
-    world.redis.set("changed", Buffer.from([0xff, 0xfe]));
+    world.database
+      .query(
+        `CREATE TRIGGER forbid BEFORE INSERT ON kvshadow
+         WHEN NEW.key = CAST('missing' AS BLOB) BEGIN SELECT RAISE(ABORT, 'by a rule'); END`,
+      )
+      .run();
     const planId = await planned(world);
 
     const report = await world.apply(planId);
 
-    expect(report).toMatchObject({ applied: 3, failed: 1, failedKeys: [{ key: "changed" }] });
-    expect(report.failedKeys[0]!.why).toContain("not UTF-8");
+    expect(report).toMatchObject({ applied: 3, failed: 1, failedKeys: [{ key: "missing" }] });
+    expect(report.failedKeys[0]!.why).toContain("by a rule");
   });
 
   it("stops when it is cancelled, and goes on when it is called again", async () => {
@@ -303,12 +354,11 @@ describe("applying a plan", () => {
 });
 
 describe("the keys of one page", () => {
-  it("come to their own ends: one that moved, one that is refused and one that is no text cost the others nothing", async () => {
+  it("come to their own ends: one that moved and one that is refused cost the others nothing", async () => {
     const world = await openRepairPlansWorld();
     const good = Array.from({ length: 20 }, (_, i) => `good:${i}`);
-    for (const key of [...good, "moved", "refused", "binary", "edited"]) await world.write(key);
+    for (const key of [...good, "moved", "refused", "edited"]) await world.write(key);
     for (const key of [...good, "moved", "refused"]) removeRow(world, key);
-    world.redis.set("binary", Buffer.from([0xff, 0xfe]));
     world.redis.set("edited", "theirs");
     world.database
       .query(
@@ -321,11 +371,13 @@ describe("the keys of one page", () => {
 
     const report = await world.apply(planId);
 
-    expect(report).toMatchObject({ applied: 21, moved: 1, failed: 2, movedKeys: ["moved"] });
-    const why = new Map(report.failedKeys.map((failed) => [failed.key, failed.why]));
-    expect([...why.keys()].sort()).toEqual(["binary", "refused"]);
-    expect(why.get("binary")).toContain("not UTF-8");
-    expect(why.get("refused")).toContain("by a rule");
+    expect(report).toMatchObject({
+      applied: 21,
+      moved: 1,
+      failed: 1,
+      movedKeys: ["moved"],
+      failedKeys: [{ key: "refused", why: expect.stringContaining("by a rule") }],
+    });
     for (const key of good) expect((await world.past.store.get(key))?.value).toBe("ours");
     expect(await world.past.store.get("refused")).toBeUndefined();
     expect((await world.past.store.get("moved"))?.value).toBe("live");
@@ -541,6 +593,86 @@ describe("undoing a plan", () => {
     expect(await pagesOf(world)).toHaveLength(2);
     await expect(world.undo(plans[1]!)).rejects.toMatchObject({ code: "PLAN_NOT_FOUND" });
     expect(await world.undo(plans[3]!)).toMatchObject({ restored: 3 });
+  });
+});
+
+describe("the room for plans", () => {
+  /** A plan for three keys, changed by another program. */
+  async function plan(world: RepairPlansWorld, name: string) {
+    for (let i = 0; i < 3; i += 1) {
+      await world.write(`${name}:${i}`);
+      world.redis.set(`${name}:${i}`, "theirs");
+    }
+    const planId = await planned(world);
+    await world.clock.advance(1);
+    return planId;
+  }
+  /** A plan that some process has begun to work on. */
+  async function begin(world: RepairPlansWorld, state: PlanState) {
+    const planId = await plan(world, state);
+    const record = (await world.kept.get("repair_plan", planId))!;
+    const expiresAtMs = world.clock.nowMs() + UNDO_RETENTION_MS;
+    const body = { ...record.body, state, expiresAtMs };
+    await world.kept.replace({ ...record, expiresAtMs, body }, record.revision);
+    return planId;
+  }
+  const isKept = async (world: RepairPlansWorld, planId: string) =>
+    (await world.kept.get("repair_plan", planId)) !== undefined;
+
+  it("leaves an undo alone, however many plans are made and not applied", async () => {
+    const world = await openRepairPlansWorld({ undoKeysMax: 8 });
+    const applied = await plan(world, "first");
+    await world.apply(applied);
+    const made = [await plan(world, "second")];
+    while (made.length < 12) {
+      made.push(await planned(world));
+      await world.clock.advance(1);
+    }
+
+    const kept = await Promise.all(made.map((planId) => isKept(world, planId)));
+
+    expect(kept).toEqual(made.map((_, at) => at >= 10));
+    // As many pages as plans.
+    expect(await pagesOf(world)).toHaveLength(3);
+    expect(await world.undo(applied)).toMatchObject({ restored: 3 });
+  });
+
+  it("drops no plan that is being applied or undone, until its time is over", async () => {
+    const world = await openRepairPlansWorld({ undoKeysMax: 8 });
+    const [applying, undoing] = [await begin(world, "applying"), await begin(world, "undoing")];
+    const applied: string[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      applied.push(await plan(world, `later${round}`));
+      await world.apply(applied.at(-1)!);
+    }
+
+    expect(await isKept(world, applying)).toBe(true);
+    expect(await isKept(world, undoing)).toBe(true);
+    expect(await isKept(world, applied[0]!)).toBe(false);
+    expect(await isKept(world, applied[3]!)).toBe(true);
+    await world.clock.advance(UNDO_RETENTION_MS);
+    expect(await isKept(world, applying)).toBe(false);
+    expect(await isKept(world, undoing)).toBe(false);
+  });
+
+  it("is not made at the cost of a plan that another process begins in that moment", async () => {
+    const world = await openRepairPlansWorld({ undoKeysMax: 3 });
+    const other = await openRepairPlansWorld({ on: world });
+    const begun = await plan(world, "first");
+    let apply: Promise<unknown> | undefined;
+    world.steeredRecords.on("list", async (proceed, [kind]) => {
+      const listed = await proceed();
+      if (kind === "repair_plan" && apply === undefined) {
+        apply = other.apply(begun);
+        await apply;
+      }
+      return listed;
+    });
+
+    await planned(world);
+
+    expect(await apply).toMatchObject({ applied: 3 });
+    expect(await world.undo(begun)).toMatchObject({ restored: 3 });
   });
 });
 
