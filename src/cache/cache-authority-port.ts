@@ -14,7 +14,7 @@ import type { CacheObservation, CachePort } from "./cache-port.ts";
  * {@link settle} does that duty before a caller is told.
  *
  * Errors: CACHE_UNAVAILABLE (nothing is known of the step; a write did not happen), OVERLOADED (a write, which did not
- * happen: the memory is full), UNKNOWN_OUTCOME (a write that was sent and not answered), KEY_WRONG_TYPE, VALUE_NOT_TEXT
+ * happen: the memory is full), UNKNOWN_OUTCOME (a write that was sent and not answered), KEY_WRONG_TYPE
  * (an observation that cannot be compared), STORE_MISMATCH, STORE_UNAVAILABLE (tied to no store yet), RECOVERING (it has
  * lost state; nothing was done).
  */

@@ -107,6 +107,8 @@ export interface CachedValue {
   /** The bytes as text; where they are not UTF-8, {@link isText} is false and this is lossy. */
   readonly text: string;
   readonly isText: boolean;
+  /** The bytes themselves where they are not UTF-8, for guards to compare. */
+  readonly bytes?: Buffer;
   /** Hex SHA-256 of the bytes. */
   readonly hash: string;
 }

@@ -49,7 +49,7 @@ const TABLE = {
     kind: "conflict",
     retryable: false,
     at: "cache",
-    hint: "Another program stored bytes that are not UTF-8 text. Overwrite the key with kv_set, or read it with that program.",
+    hint: "Another program stored bytes that are not UTF-8 text. Overwrite the key with kv_set, go back to the store's value with force_sync_repair and strategy store, or read it with that program.",
   },
   VALUE_CORRUPT: {
     kind: "conflict",

@@ -355,7 +355,7 @@ function stillOf(
 /** What is kept of a suspect until it is confirmed: a page of large values must not stay in memory that long. */
 export function withoutContents({ look, verdict, bytes }: Inspection): Inspection {
   const { cache, shadow } = look;
-  const value = cache.value === undefined ? undefined : { ...cache.value, text: "" };
+  const value = cache.value && { text: "", isText: cache.value.isText, hash: cache.value.hash };
   return {
     verdict,
     bytes,

@@ -159,5 +159,11 @@ describeWith(["redis", "mongodb"], "odd keys and values", () => {
     });
     await lockstep.call("kv_set", { key: "a", value: "text again" });
     expect(await lockstep.call("verify_key_sync", { key: "a" })).toMatchObject({ verdict: "ok" });
+
+    await backends.client.set("a", Buffer.from([0xff, 0xfe, 0x00]));
+    expect(await lockstep.call("force_sync_repair", { key: "a", strategy: "store" })).toMatchObject(
+      { action: "follow_store", after: { verdict: "ok" }, undo: null },
+    );
+    expect(await lockstep.call("kv_get", { key: "a" })).toMatchObject({ value: "text again" });
   });
 });

@@ -375,12 +375,6 @@ export class FakeRedisCache implements CacheAuthorityPort {
   }
 }
 
-function checkComparable({ key, foreignType, value }: CacheObservation): void {
+function checkComparable({ key, foreignType }: CacheObservation): void {
   if (foreignType !== undefined) throw wrongType(key, foreignType);
-  if (value?.isText === false) {
-    throw new LockstepError(
-      "VALUE_NOT_TEXT",
-      `The value of ${JSON.stringify(key)} is not UTF-8 text.`,
-    );
-  }
 }

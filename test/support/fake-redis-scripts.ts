@@ -89,7 +89,11 @@ export class FakeScripts {
       value:
         bytes === undefined
           ? undefined
-          : { text: bytes.toString(), isText: isUtf8(bytes), hash: contentHash(bytes) },
+          : {
+              text: bytes.toString(),
+              hash: contentHash(bytes),
+              ...(isUtf8(bytes) ? { isText: true } : { isText: false, bytes }),
+            },
       foreignType: held === undefined || held.type === "string" ? undefined : held.type,
       meta: redis.meta(key),
       markerSeq: redis.markers.get(key),

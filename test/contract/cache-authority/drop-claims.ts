@@ -40,13 +40,14 @@ export function describeDropping(openHarness: OpenCacheAuthorityHarness): void {
       await writeClean(cache, { key: "clean" });
       await writeTombstone(cache, { key: "deleted" });
       await raw.set("foreign", "value");
+      await raw.set("bytes", Buffer.from([0xff, 0x00]));
       await writeClean(cache, { key: "evicted" });
       await raw.del("evicted");
       await writeEntry(cache, { key: "lost" });
       await raw.del("lost");
       await raw.forgetMeta("lost");
 
-      for (const key of ["clean", "deleted", "foreign", "evicted", "lost"]) {
+      for (const key of ["clean", "deleted", "foreign", "bytes", "evicted", "lost"]) {
         expect(await cache.drop(await observeOne(cache, key), "copy_and_marker")).toBe("dropped");
 
         const seen = await observeOne(cache, key);

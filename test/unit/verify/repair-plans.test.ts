@@ -287,6 +287,16 @@ describe("applying a plan", () => {
     await expect(world.undo("no plan")).rejects.toMatchObject({ code: "PLAN_NOT_FOUND" });
   });
 
+  it("puts the store's values in the place of bytes that are no text, where that is asked", async () => {
+    const world = await openDrifted();
+    world.redis.set("changed", Buffer.from([0xff, 0xfe]));
+    const { planId } = await world.planner.plan({ strategy: "store" });
+
+    expect(await world.apply(planId!)).toMatchObject({ applied: 4, failed: 0 });
+
+    expect(await world.read("changed")).toBe("ours");
+  });
+
   it("waits for the reader who holds the fill lease of a key without version", async () => {
     const world = await openRepairPlansWorld();
     await world.write("bare");

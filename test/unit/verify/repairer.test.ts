@@ -116,6 +116,36 @@ describe("Repairer", () => {
     await expect(repairer.repair("user:1", auto)).rejects.toMatchObject({ code: "VALUE_NOT_TEXT" });
   });
 
+  it.each([
+    ["with", () => undefined],
+    ["without", ({ redis }: CacheFirstWorld) => redis.metas.delete("user:1")],
+  ])(
+    "puts the store's value in the place of bytes that are no text, %s their version",
+    async (_, put) => {
+      const world = await openInStep();
+      world.redis.set("user:1", Buffer.from([0xff, 0xfe]));
+      put(world);
+
+      const repaired = world.repairer.repair("user:1", { strategy: "store", dryRun: false });
+
+      expect(await repaired).toMatchObject({
+        action: "follow_store",
+        after: { copyClass: "ok", cached: { value: { text: "first" } } },
+        undo: null,
+      });
+    },
+  );
+
+  it("removes bytes that are no text where the store has nothing", async () => {
+    const { repairer, redis } = await openCacheFirstWorld();
+    redis.set("user:1", Buffer.from([0xff, 0xfe]));
+
+    const repaired = repairer.repair("user:1", { strategy: "store", dryRun: false });
+
+    expect(await repaired).toMatchObject({ action: "remove", after: { copyClass: "deleted" } });
+    expect(redis.value("user:1")).toBeUndefined();
+  });
+
   it("refuses keys that nobody may write", async () => {
     const { repairer } = await openCacheFirstWorld();
 

@@ -60,5 +60,6 @@ function decodeRest([foreignType, meta, marker]: readonly (Buffer | null)[]) {
 
 function decodeValue(value: Buffer | null): CachedValue | undefined {
   if (value === null) return undefined;
-  return { text: value.toString(), isText: isUtf8(value), hash: contentHash(value) };
+  const [text, hash] = [value.toString(), contentHash(value)];
+  return isUtf8(value) ? { text, isText: true, hash } : { text, isText: false, bytes: value, hash };
 }

@@ -93,16 +93,10 @@ export function seenArgs({
   markerSeq,
 }: CacheObservation): (string | Buffer)[] {
   if (foreignType !== undefined) throw wrongType(key, foreignType);
-  if (value?.isText === false) {
-    throw new LockstepError(
-      "VALUE_NOT_TEXT",
-      `The value of ${JSON.stringify(key)} is not UTF-8 text.`,
-    );
-  }
   return [
     meta === undefined ? "" : encodeMeta(meta),
     value === undefined ? "0" : "1",
-    value?.text ?? "",
+    value?.bytes ?? value?.text ?? "",
     markerSeq === undefined ? "" : String(markerSeq),
   ];
 }
