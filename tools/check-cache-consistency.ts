@@ -38,6 +38,12 @@ export const checkCacheConsistency = defineTool({
           .describe(
             "true: there are more than 100,000 of them, and Redis may have named some of those twice.",
           ),
+        lockstepKeys: z
+          .number()
+          .describe(
+            "Keys of the model's form that Lockstep keeps itself (kv_set), and no entries; in none of the other counts.",
+          ),
+        lockstepKeyNames: z.array(z.string()).describe("At most 100 of those."),
         inMotion: z
           .number()
           .describe("Entries that changed from look to look; in none of the other counts."),
@@ -73,7 +79,12 @@ export const checkCacheConsistency = defineTool({
     const checks = [];
     for (const { name } of models.select(model)) {
       const check = await modelChecker.check(name, { sampleSize, all, signal, progress });
-      checks.push({ ...check, drift: [...check.drift], tookMs: roundedMs(check.tookMs) });
+      checks.push({
+        ...check,
+        drift: [...check.drift],
+        lockstepKeyNames: [...check.lockstepKeyNames],
+        tookMs: roundedMs(check.tookMs),
+      });
     }
     return { models: checks };
   },

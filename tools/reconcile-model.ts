@@ -12,7 +12,23 @@ const totals = {
     .number()
     .describe("Entries written from newer documents, and documents from newer entries."),
   removed: z.number().describe("Entries removed whose document does not exist."),
-  skipped: z.number().describe("Left as they are: nothing tells the newer, or the model says so."),
+  skipped: z.number().describe("Left as they are; the sum of the six reasons."),
+  missingTimestamps: z
+    .number()
+    .describe("Skipped: neither version nor timestamp could be compared."),
+  otherType: z.number().describe("Skipped: the key holds another Redis type."),
+  undecodable: z
+    .number()
+    .describe("Skipped: the entry cannot be read, and the model has the cache win."),
+  withoutKey: z
+    .number()
+    .describe("Skipped: documents that lack a field of the key, or have one that does not fit."),
+  lockstepKeys: z
+    .number()
+    .describe("Skipped: the key is Lockstep's own (kv_set), which is no entry of the model."),
+  keptOrphans: z
+    .number()
+    .describe("Skipped: entries without a document, where the model keeps them."),
   tookMs: z.number(),
 };
 
@@ -32,14 +48,15 @@ export const reconcileModel = defineTool({
       .int()
       .min(1)
       .max(10_000_000)
-      .default(1_000)
+      .optional()
       .describe(
-        "At most so many documents and orphaned entries of each model; the next call goes on from there.",
+        "At most so many documents and orphaned entries of each model; the next call goes on from there. Default: 1,000, and all with checkOnly, which keeps no place.",
       ),
     checkOnly: z.boolean().default(false).describe("true: says what it would do, writes nothing."),
   }),
   output: z.strictObject({
     checkOnly: z.boolean(),
+    complete: z.boolean().describe("Whether the end of every model was reached."),
     ...totals,
     models: z
       .array(
@@ -50,14 +67,24 @@ export const reconcileModel = defineTool({
           conflicts: z
             .number()
             .describe("Locked by somebody else for ten seconds, or changed all the time."),
-          missingTimestamps: z
-            .number()
-            .describe("Of those skipped: neither version nor timestamp could be compared."),
           errors: z.number().describe("Documents that could not be written; the log says why."),
           complete: z
             .boolean()
             .describe("Whether the end was reached; if not, the next call goes on from there."),
-          resumed: z.boolean().describe("Whether it went on where an earlier call had stopped."),
+          notLookedAt: z
+            .string()
+            .nullable()
+            .describe("What this call was not allowed to look at any more; null where complete."),
+          resumed: z
+            .boolean()
+            .describe(
+              "Whether it went on where an earlier call had stopped, within a day; what that one looked at is in none of these counts.",
+            ),
+          resumedFrom: z.string().nullable().describe("Where that was; null = the beginning."),
+          skippedKeys: z
+            .array(z.strictObject({ key: z.string(), why: z.string() }))
+            .describe("At most 100 keys that were skipped, except orphans that are kept."),
+          truncated: z.boolean(),
         }),
       )
       .describe("With checkOnly, the changes are those that would have been made."),
@@ -68,7 +95,7 @@ export const reconcileModel = defineTool({
     { models, modelReconciler }: Pick<Services, "models" | "modelReconciler">,
     { signal, progress },
   ) {
-    const reconciled: Reconciliation[] = [];
+    const reconciled: ReturnType<typeof answerOf>[] = [];
     for (const { name } of models.select(model)) {
       const answer = await modelReconciler.reconcile(name, {
         ...options,
@@ -76,18 +103,29 @@ export const reconcileModel = defineTool({
         signal,
         progress,
       });
-      reconciled.push({ ...answer, tookMs: roundedMs(answer.tookMs) });
+      reconciled.push(answerOf(answer));
     }
     const sum = (name: keyof typeof totals) =>
       reconciled.reduce((so, answer) => so + answer[name], 0);
     return {
       checkOnly,
+      complete: reconciled.every(({ complete }) => complete),
       created: sum("created"),
       updated: sum("updated"),
       removed: sum("removed"),
       skipped: sum("skipped"),
+      missingTimestamps: sum("missingTimestamps"),
+      otherType: sum("otherType"),
+      undecodable: sum("undecodable"),
+      withoutKey: sum("withoutKey"),
+      lockstepKeys: sum("lockstepKeys"),
+      keptOrphans: sum("keptOrphans"),
       tookMs: sum("tookMs"),
       models: reconciled,
     };
   },
 });
+
+function answerOf({ skippedKeys, tookMs, ...done }: Reconciliation) {
+  return { ...done, skippedKeys: [...skippedKeys], tookMs: roundedMs(tookMs) };
+}

@@ -170,6 +170,7 @@ async function composeAround(
     backends: {
       documents: opened.modelDocuments,
       keys: await openModelKeys(models, config, log, closers),
+      rows: store,
     },
     clock,
     random,

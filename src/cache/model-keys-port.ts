@@ -3,6 +3,8 @@ export type KeyContent =
   | { readonly type: "none" }
   | { readonly type: "string"; readonly bytes: Buffer }
   | { readonly type: "hash"; readonly fields: ReadonlyMap<string, string> }
+  /** Lockstep's own key, which kv_set or kv_delete has written: it has a meta, value or not; it is never written. */
+  | { readonly type: "lockstep" }
   /** Another Redis type than the model's encoding has; it is never read or written. */
   | { readonly type: "other"; readonly name: string };
 
@@ -28,8 +30,11 @@ export interface KeyChange {
   readonly ttlMs: number | undefined;
 }
 
-/** "moved": the key is not as it was seen. "unlocked": the lock is not held any more. Neither has changed anything. */
-export type KeyChangeOutcome = "changed" | "moved" | "unlocked";
+/**
+ * "moved": the key is not as it was seen. "unlocked": the lock is not held any more. "lockstep": the key is Lockstep's own
+ * by now. None of these has changed anything.
+ */
+export type KeyChangeOutcome = "changed" | "moved" | "unlocked" | "lockstep";
 
 export interface KeysPage {
   readonly keys: readonly string[];

@@ -55,7 +55,7 @@ export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
       "--force": "the document is right, also where its entry looks newer",
       "--batch-size <n>": "documents read at once, 1 to 1,000; default 100",
       "--max-instances <n>":
-        "documents and orphaned entries of each model in this run, at most; default 1,000",
+        "documents and orphaned entries of each model in this run, at most; default 1,000, and all with --check-only",
       "--check-only": "say what would be done, and write nothing",
       "--verbose": "log each change",
       "--json": JSON_OPTION,

@@ -37,7 +37,8 @@ export interface ReconcileCommand extends AnyCommand {
   readonly model: string | undefined;
   readonly force: boolean;
   readonly batchSize: number;
-  readonly maxInstances: number;
+  /** Undefined: as a reconciliation does by default. */
+  readonly maxInstances: number | undefined;
   readonly checkOnly: boolean;
   readonly verbose: boolean;
 }
@@ -76,7 +77,12 @@ export function parseOperatorCommand(
         model: values.get("model"),
         force: flags.has("force"),
         batchSize: countOf("--batch-size", values.get("batch-size"), 100, 1_000),
-        maxInstances: countOf("--max-instances", values.get("max-instances"), 1_000, 10_000_000),
+        maxInstances: countOf(
+          "--max-instances",
+          values.get("max-instances"),
+          undefined,
+          10_000_000,
+        ),
         checkOnly: flags.has("check-only"),
         verbose: flags.has("verbose"),
         json: flags.has("json"),
@@ -133,7 +139,12 @@ function readWords(kind: string, words: readonly string[], expected: Expected): 
   return { flags, values, file };
 }
 
-function countOf(option: string, text: string | undefined, byDefault: number, max: number): number {
+function countOf<T extends number | undefined>(
+  option: string,
+  text: string | undefined,
+  byDefault: T,
+  max: number,
+): number | T {
   if (text === undefined) return byDefault;
   const count = /^\d+$/.test(text) ? Number(text) : 0;
   if (count >= 1 && count <= max) return count;

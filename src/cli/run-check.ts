@@ -27,7 +27,14 @@ interface Verification {
 
 type ModelVerdict = Pick<
   ModelCheck,
-  "model" | "checked" | "consistent" | "inconsistent" | "missing" | "orphaned" | "ratio"
+  | "model"
+  | "checked"
+  | "consistent"
+  | "inconsistent"
+  | "missing"
+  | "orphaned"
+  | "lockstepKeys"
+  | "ratio"
 >;
 
 /** The doctor, then every key. Errors: CONFIG_INVALID, and those of a verification that cannot go on. */
@@ -80,9 +87,18 @@ function toVerification(report: SyncReport, checks: readonly ModelCheck[]): Veri
     mismatches: mismatches.map(({ key, copyClass }) => ({ key, class: copyClass })),
     truncated,
     unprocessedOutboxEvents,
-    models: checks.map(({ model, checked, consistent, inconsistent, missing, orphaned, ratio }) => {
-      const counts = { checked, consistent, inconsistent, missing, orphaned };
-      return { model, ...counts, ratio };
+    models: checks.map(({ model, checked, consistent, inconsistent, missing, ...more }) => {
+      const { orphaned, lockstepKeys, ratio } = more;
+      return {
+        model,
+        checked,
+        consistent,
+        inconsistent,
+        missing,
+        orphaned,
+        lockstepKeys,
+        ratio,
+      };
     }),
     tookMs: Math.round(tookMs),
   };

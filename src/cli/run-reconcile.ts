@@ -1,4 +1,5 @@
 import { systemClock } from "../lib/clock.ts";
+import { LockstepError } from "../model/lockstep-error.ts";
 import type { Reconciliation } from "../models/model-reconciler.ts";
 import { replyWith } from "../transport/call-reply.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -8,7 +9,18 @@ import { printReport } from "./print-reply.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { withApp } from "./with-app.ts";
 
-/** Brings the entries of one model, or of all, and their documents together. Errors: as ModelReconciler.reconcile and withApp. */
+/** A model that could not be gone through; what had been done of it by then stands. */
+interface FailedModel {
+  readonly model: string;
+  readonly error: string;
+}
+
+type Outcome = Reconciliation | FailedModel;
+
+/**
+ * Brings the entries of one model, or of all, and their documents together. One that fails does not keep the others
+ * waiting, and is part of the summary. Errors: those of withApp, INPUT_INVALID (no such model), ABORTED.
+ */
 export async function runReconcile(
   { model, force, batchSize, maxInstances, checkOnly, verbose, json }: ReconcileCommand,
   context: CliContext,
@@ -17,44 +29,76 @@ export async function runReconcile(
   // Lines of single documents are info.
   const level = verbose ? "info" : "warn";
   const options = { force, batchSize, maxInstances, checkOnly };
-  const models: Reconciliation[] = [];
+  const outcomes: Outcome[] = [];
+  const tell = () => {
+    const summary = summed(checkOnly, outcomes);
+    context.stdout.write(printReport(summary, json));
+    return summary;
+  };
   try {
     await withApp(
       context,
       async ({ operators }) => {
         for (const { name } of operators.models.select(model)) {
           const request = { ...options, signal: context.stop, progress: line.show };
-          const done = await operators.modelReconciler.reconcile(name, request);
-          models.push({ ...done, tookMs: Math.round(done.tookMs) });
+          try {
+            const done = await operators.modelReconciler.reconcile(name, request);
+            outcomes.push({ ...done, tookMs: Math.round(done.tookMs) });
+          } catch (error) {
+            if (context.stop.aborted) throw error;
+            outcomes.push({ model: name, error: textOf(error) });
+          }
         }
       },
       level,
     );
     line.finish();
+  } catch (error) {
+    line.clear();
+    // Whoever stops it in the middle still learns what became of the models before.
+    if (context.stop.aborted && outcomes.length > 0) tell();
+    throw error;
   } finally {
     line.clear();
   }
-  const summary = summed(checkOnly, models);
-  context.stdout.write(printReport(summary, json));
-  return exitCodeOf("reconcile_model", replyWith(summary));
+  const summary = tell();
+  const failed = outcomes.filter(hasFailed);
+  for (const one of failed) context.stderr.write(`lockstep: ${one.model}: ${one.error}\n`);
+  return failed.length > 0 ? 2 : exitCodeOf("reconcile_model", replyWith(summary));
 }
 
 /** The changes and what was left, of all models together, and of each. */
-function summed(checkOnly: boolean, models: readonly Reconciliation[]) {
+function summed(checkOnly: boolean, outcomes: readonly Outcome[]) {
+  const done = outcomes.filter((one): one is Reconciliation => !hasFailed(one));
   const sum = (countOf: (one: Reconciliation) => number) =>
-    models.reduce((so, one) => so + countOf(one), 0);
+    done.reduce((so, one) => so + countOf(one), 0);
   return {
     checkOnly,
-    complete: models.every((one) => one.complete),
+    complete: outcomes.every((one) => !hasFailed(one) && one.complete),
     checked: sum((one) => one.checked),
     created: sum((one) => one.created),
     updated: sum((one) => one.updated),
     removed: sum((one) => one.removed),
     skipped: sum((one) => one.skipped),
-    conflicts: sum((one) => one.conflicts),
     missingTimestamps: sum((one) => one.missingTimestamps),
+    otherType: sum((one) => one.otherType),
+    undecodable: sum((one) => one.undecodable),
+    withoutKey: sum((one) => one.withoutKey),
+    lockstepKeys: sum((one) => one.lockstepKeys),
+    keptOrphans: sum((one) => one.keptOrphans),
+    conflicts: sum((one) => one.conflicts),
     errors: sum((one) => one.errors),
     tookMs: sum((one) => one.tookMs),
-    models,
+    models: outcomes,
   };
+}
+
+function hasFailed(one: Outcome): one is FailedModel {
+  return "error" in one;
+}
+
+/** Drivers keep credentials out of their messages. */
+function textOf(error: unknown): string {
+  if (error instanceof LockstepError) return `${error.code}: ${error.message} ${error.hint}`;
+  return error instanceof Error ? error.message : String(error);
 }

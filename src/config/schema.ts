@@ -400,7 +400,7 @@ export const configSchema = z.object({
     section: "Checks",
     values: "from 0 to 1; 0 = never",
     description:
-      "Below this share the model is reconciled at once. The keys of cache and store are never repaired without being asked.",
+      "Below this share the model is reconciled at once, 1,000 documents and entries of it at most; the next time goes on from there. The keys of cache and store are never repaired without being asked.",
     example: "0",
   }),
 

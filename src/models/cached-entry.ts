@@ -7,6 +7,8 @@ import type { Model } from "./model.ts";
 /** What stands in the cache at a key of a model, field by field. */
 export type CachedEntry =
   | { readonly state: "absent" }
+  /** Lockstep's own key. */
+  | { readonly state: "lockstep" }
   | { readonly state: "decoded"; readonly fields: ReadonlyMap<string, CachedField> }
   | {
       readonly state: "undecodable";
@@ -25,6 +27,8 @@ export function decodeEntry(model: Model, content: KeyContent): CachedEntry {
   switch (content.type) {
     case "none":
       return { state: "absent" };
+    case "lockstep":
+      return { state: "lockstep" };
     case "other":
       return undecodable(`the key holds a Redis ${content.name}`, true);
     case "hash":

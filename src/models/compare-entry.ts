@@ -14,9 +14,10 @@ import { type CopyDate, newerCopy } from "./newer-copy.ts";
  * - `orphaned`: the entry has no document.
  * - `absent`: there is neither.
  * - `undecodable`: the entry cannot be read, or is that of another document.
+ * - `lockstep`: the key is Lockstep's own, and no entry.
  */
 export type EntryState =
-  | { readonly state: "consistent" | "missing" | "orphaned" | "absent" }
+  | { readonly state: "consistent" | "missing" | "orphaned" | "absent" | "lockstep" }
   | { readonly state: "inconsistent"; readonly cause: DriftCause }
   | { readonly state: "undecodable"; readonly why: string; readonly isOtherType: boolean };
 
@@ -30,6 +31,7 @@ export function compareEntry(
 ): EntryState {
   // Another program's, document or not.
   if (entry.state === "undecodable" && entry.isOtherType) return entry;
+  if (entry.state === "lockstep") return { state: "lockstep" };
   if (document === undefined) return { state: entry.state === "absent" ? "absent" : "orphaned" };
   switch (entry.state) {
     case "absent":

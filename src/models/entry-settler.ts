@@ -7,7 +7,13 @@ import { decodeEntry, encodeEntry, shapeOf } from "./cached-entry.ts";
 import type { Model } from "./model.ts";
 import { type ModelBackends, requireBackends } from "./model-backends.ts";
 import type { EntryLook, ModelLooker } from "./model-looker.ts";
-import { type Action, actionFor, planBringUp } from "./plan-change.ts";
+import {
+  type Action,
+  actionFor,
+  planBringUp,
+  type SkipReason,
+  skipReasonOf,
+} from "./plan-change.ts";
 
 /** What became of one key. */
 export type Settlement =
@@ -15,7 +21,7 @@ export type Settlement =
   | "updated"
   | "removed"
   | "unchanged"
-  | "skipped"
+  | SkipReason
   /** Somebody else holds its lock; nothing was looked at. */
   | "locked"
   | "conflict"
@@ -160,7 +166,7 @@ export class EntrySettler {
           again.add(look.key);
           break;
         case "rest":
-          group.settle(look.key, action === "skip" ? "skipped" : "unchanged");
+          group.settle(look.key, action === "skip" ? skipReasonOf(look.found) : "unchanged");
           break;
       }
     }
@@ -174,6 +180,9 @@ export class EntrySettler {
           break;
         case "unlocked":
           group.settle(look.key, "conflict");
+          break;
+        case "lockstep":
+          group.settle(look.key, "lockstepKeys");
           break;
         case "moved":
         case undefined:

@@ -6,13 +6,24 @@ import type { IdForm, IdType } from "../store/model-documents-port.ts";
 /** What a key says about its document: the text of each field it is made of. */
 export type KeyParts = ReadonlyMap<string, string>;
 
-/** The form that a field has in a key. */
-const FORMS: Readonly<Record<IdType, string | undefined>> = {
+/** What a key is made of: text, an id of a type that has a form, or a field that may hold anything without these signs. */
+export type KeyPiece =
+  | { readonly literal: string }
+  | { readonly idType: Exclude<IdType, "string"> }
+  | { readonly without: readonly string[] };
+
+/** The form that an id has in a key. */
+const FORMS: Readonly<Record<Exclude<IdType, "string">, string>> = {
   objectId: "[0-9a-f]{24}",
   uuid: "[0-9a-f]{8}(?:\\x2d[0-9a-f]{4}){3}\\x2d[0-9a-f]{12}",
   number: "\\x2d?(?:0|[1-9]\\d*)(?:\\.\\d+)?(?:e[+\\x2d]\\d+)?",
-  string: undefined,
 };
+
+/** Keys that begin so are others': the server's own, and the locks of models and applications. */
+const TAKEN_PREFIXES = [
+  { prefix: RESERVED_PREFIX, owner: "the server" },
+  { prefix: "lock:", owner: "locks, as lock:<model>:<id>" },
+];
 
 /** Those of them that stand in the text of a template part its fields, which therefore hold none. */
 const SEPARATORS = [":", "/", "|", "#", ";"];
@@ -30,6 +41,8 @@ export class KeyTemplate {
   readonly id: IdForm;
   /** In the order in which they stand in the key. */
   readonly fields: readonly string[];
+  /** From the first sign of a key to its last; its texts may be empty. */
+  readonly pieces: readonly KeyPiece[];
   readonly #literals: readonly string[];
   readonly #form: RegExp;
 
@@ -44,13 +57,13 @@ export class KeyTemplate {
     this.id = id;
     this.fields = fields;
     this.#literals = literals;
-    const form = literals.map((literal, at) => {
+    this.pieces = literals.flatMap((literal, at): readonly KeyPiece[] => {
       const field = fields[at];
-      if (field === undefined) return escapeForm(literal);
-      const known = field === id.field ? FORMS[id.type] : undefined;
-      return `${escapeForm(literal)}(${known ?? freeForm(literals, literals[at + 1] ?? "")})`;
+      if (field === undefined) return [{ literal }];
+      if (field === id.field && id.type !== "string") return [{ literal }, { idType: id.type }];
+      return [{ literal }, { without: excludedFrom(literals, literals[at + 1] ?? "") }];
     });
-    this.#form = new RegExp(`^${form.join("")}$`, "su");
+    this.#form = new RegExp(`^${this.pieces.map(formOf).join("")}$`, "su");
   }
 
   /** The key of a document; undefined where a field is missing or cannot be written so that the key reads back as it. */
@@ -132,8 +145,9 @@ function checkLiterals(text: string, literals: readonly string[], fields: readon
   }
   const [prefix = ""] = literals;
   if (prefix === "") throw refuse(text, "begin it with text, or every key of Redis would match");
-  if (prefix.startsWith(RESERVED_PREFIX) || RESERVED_PREFIX.startsWith(prefix)) {
-    throw refuse(text, `keys that begin with ${RESERVED_PREFIX} belong to the server`);
+  for (const taken of TAKEN_PREFIXES) {
+    if (!prefix.startsWith(taken.prefix) && !taken.prefix.startsWith(prefix)) continue;
+    throw refuse(text, `keys that begin with ${taken.prefix} belong to ${taken.owner}`);
   }
 }
 
@@ -144,11 +158,18 @@ function refuse(text: string, rule: string): LockstepError {
   );
 }
 
-/** Text without the template's separators, nor the beginning of the literal that follows. */
-function freeForm(literals: readonly string[], next: string): string {
+/** What a field does not hold: the template's separators, and the beginning of the literal that follows. */
+function excludedFrom(literals: readonly string[], next: string): readonly string[] {
   const parts = SEPARATORS.filter((sign) => literals.some((text) => text.includes(sign)));
-  const excluded = [...parts, ...(next === "" ? [] : [firstOf(next)])];
-  return excluded.length === 0 ? ".+" : `[^${excluded.map(escapeForm).join("")}]+`;
+  return [...parts, ...(next === "" ? [] : [firstOf(next)])];
+}
+
+/** A piece of a regular expression; of a field, with its text as a group. */
+function formOf(piece: KeyPiece): string {
+  if ("literal" in piece) return escapeForm(piece.literal);
+  if ("idType" in piece) return `(${FORMS[piece.idType]})`;
+  const { without } = piece;
+  return without.length === 0 ? "(.+)" : `([^${without.map(escapeForm).join("")}]+)`;
 }
 
 /** By code point, since the literal may begin with a surrogate pair. */

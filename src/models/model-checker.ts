@@ -46,6 +46,10 @@ export interface ModelCheck {
   readonly orphaned: number;
   /** Whether some of the orphaned may have been counted twice: Redis may name a key twice, and there were too many to remember. */
   readonly orphanedAtMost: boolean;
+  /** Keys of the model's form that are Lockstep's own, and no entries; they are in none of the other counts. */
+  readonly lockstepKeys: number;
+  /** The first 100 of them. */
+  readonly lockstepKeyNames: readonly string[];
   /** Entries that changed from look to look; they are in none of the other counts. */
   readonly inMotion: number;
   /** Documents that have no key, because a field that it is made of is missing or unfit. */
@@ -95,6 +99,12 @@ export class ModelChecker {
       ? this.#checkAll(model, tally, request)
       : this.#checkSample(model, tally, request));
     const report = tally.report(model.name, clock.monotonicMs() - startedMs);
+    if (report.lockstepKeys > 0) {
+      log.warn(
+        { model: name, keys: report.lockstepKeyNames },
+        `${report.lockstepKeys} keys have the form of ${name} and are Lockstep's own`,
+      );
+    }
     for (const { key, cause } of report.drift) {
       if (cause === "no_timestamps")
         log.warn({ model: name, key }, `Missing timestamps for comparison: ${key}`);
@@ -143,7 +153,9 @@ export class ModelChecker {
       const page = await documents.page(model.collection, { after, limit: PAGE_SIZE });
       const looks = await this.#looker.lookAtDocuments(model, page);
       tally.addDocuments(page.length, looks);
-      tally.addEntries(looks.filter(({ found }) => found.state === "consistent"));
+      tally.addEntries(
+        looks.filter(({ found }) => found.state === "consistent" || found.state === "lockstep"),
+      );
       await take(looks);
       after = idOf(model, page.at(-1));
       isLast = page.length < PAGE_SIZE || after === undefined;
@@ -155,11 +167,13 @@ export class ModelChecker {
       for (const chunk of chunksOf(page, PAGE_SIZE))
         looks.push(...(await this.#looker.lookAtKeys(model, chunk)));
       // Those with a document have been judged with it; a scan may meet a key twice.
-      const orphans = looks.filter(
-        ({ key, found }) => found.state === "orphaned" && tally.orphansSeen.isNew(key),
+      const alone = looks.filter(
+        ({ key, document, found }) =>
+          document === undefined && found.state !== "absent" && tally.keysSeen.isNew(key),
       );
-      tally.checked += orphans.length;
-      await take(orphans);
+      tally.checked += alone.length;
+      tally.addEntries(alone.filter(({ found }) => found.state === "lockstep"));
+      await take(alone);
     }
     await this.#confirm(model, suspects, tally, 1, signal);
   }
@@ -193,7 +207,7 @@ export class ModelChecker {
 }
 
 class Tally {
-  readonly orphansSeen = new SeenKeys(ORPHANS_REMEMBERED);
+  readonly keysSeen = new SeenKeys(ORPHANS_REMEMBERED);
   checked = 0;
   documents = 0;
   withoutKey = 0;
@@ -203,6 +217,8 @@ class Tally {
   #missing = 0;
   #orphaned = 0;
   #missingTimestamps = 0;
+  #lockstepKeys = 0;
+  readonly #lockstepKeyNames: string[] = [];
   readonly #drift: { readonly key: string; readonly cause: string }[] = [];
 
   addDocuments(read: number, looks: readonly EntryLook[]): void {
@@ -231,6 +247,10 @@ class Tally {
           this.#orphaned += 1;
           this.#name(key, "orphaned");
           break;
+        case "lockstep":
+          this.#lockstepKeys += 1;
+          if (this.#lockstepKeyNames.length < NAMED_KEYS_MAX) this.#lockstepKeyNames.push(key);
+          break;
         // It has gone meanwhile.
         case "missing":
         case "absent":
@@ -249,7 +269,9 @@ class Tally {
       inconsistent: this.#inconsistent,
       missing: this.#missing,
       orphaned: this.#orphaned,
-      orphanedAtMost: this.orphansSeen.hasForgotten,
+      orphanedAtMost: this.keysSeen.hasForgotten,
+      lockstepKeys: this.#lockstepKeys,
+      lockstepKeyNames: this.#lockstepKeyNames,
       inMotion: this.inMotion,
       withoutKey: this.withoutKey,
       missingTimestamps: this.#missingTimestamps,

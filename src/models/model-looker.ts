@@ -90,12 +90,24 @@ export class ModelLooker {
     const { keys } = requireBackends(this.#backends);
     const names = [...documents.keys()];
     const contents = await keys.readMany(names, shapeOf(model));
-    return names.map((key, at): EntryLook => {
+    const looks = names.map((key, at): EntryLook => {
       const document = documents.get(key);
       const content = contents[at] ?? { type: "none" };
       const found = compareEntry(model, document, decodeEntry(model, content));
       return { key, id: idInKey(model, key), document, content, found };
     });
+    return this.#markOwn(looks);
+  }
+
+  /** A key that has lost its meta to an eviction is known by its row. What is sound is left alone, whoever owns it. */
+  async #markOwn(looks: readonly EntryLook[]): Promise<readonly EntryLook[]> {
+    const open = looks.filter(({ found }) => isDrift(found) || found.state === "missing");
+    if (open.length === 0) return looks;
+    const own = await this.#backends.rows.existing(open.map(({ key }) => key));
+    if (own.size === 0) return looks;
+    return looks.map((look) =>
+      own.has(look.key) ? { ...look, found: { state: "lockstep" } } : look,
+    );
   }
 }
 
@@ -124,6 +136,7 @@ function signOf({ document, content }: EntryLook): string {
 function contentSign(content: KeyContent): unknown {
   switch (content.type) {
     case "none":
+    case "lockstep":
     case "other":
       return content;
     case "string":

@@ -4,6 +4,7 @@ import type { Log } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { RecordsPort } from "../store/records-port.ts";
+import type { EntryState } from "./compare-entry.ts";
 import { EntrySettler } from "./entry-settler.ts";
 import { LockedKeys } from "./locked-keys.ts";
 import type { Model } from "./model.ts";
@@ -11,9 +12,9 @@ import { type ModelBackends, requireBackends } from "./model-backends.ts";
 import { type EntryLook, idInKey, idOf, ModelLooker } from "./model-looker.ts";
 import type { ModelRegistry } from "./model-registry.ts";
 import { Pace } from "./pace.ts";
-import { actionFor } from "./plan-change.ts";
+import { actionFor, skipReasonOf } from "./plan-change.ts";
 import { FIRST_PLACE, ReconcileCheckpoint, type ReconcilePlace } from "./reconcile-checkpoint.ts";
-import { ReconcileTally } from "./reconcile-tally.ts";
+import { ReconcileTally, type SkippedKey } from "./reconcile-tally.ts";
 
 export const BATCH_SIZE_DEFAULT = 100;
 export const INSTANCES_MAX_DEFAULT = 1_000;
@@ -32,8 +33,11 @@ export interface ReconcileRequest {
   readonly force?: boolean;
   /** How many documents are read at once; default 100. */
   readonly batchSize?: number;
-  /** How many documents and orphaned entries this call looks at, at most; the next one goes on from there. Default 1,000. */
-  readonly maxInstances?: number;
+  /**
+   * How many documents and orphaned entries this call looks at, at most; the next one goes on from there. Default 1,000;
+   * with `checkOnly`, which keeps no place to go on from, all.
+   */
+  readonly maxInstances?: number | undefined;
   /** Says what would be done, and writes nothing at all. */
   readonly checkOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -51,18 +55,35 @@ export interface Reconciliation {
   readonly updated: number;
   /** Entries removed whose document does not exist. */
   readonly removed: number;
-  /** Left as they are: nothing tells the newer, the model says so, or a document has no key. */
+  /** Left as they are; the sum of the six reasons. */
   readonly skipped: number;
+  /** Skipped: neither version nor timestamp could be compared. */
+  readonly missingTimestamps: number;
+  /** Skipped: the key holds another Redis type. */
+  readonly otherType: number;
+  /** Skipped: the entry cannot be read, and the model has the cache win. */
+  readonly undecodable: number;
+  /** Skipped: documents that lack a field of the key, or have one that does not fit in it. */
+  readonly withoutKey: number;
+  /** Skipped: the key is Lockstep's own, written by kv_set or the like. */
+  readonly lockstepKeys: number;
+  /** Skipped: entries without a document, where the model keeps them. */
+  readonly keptOrphans: number;
+  /** Keys that were skipped, except kept orphans; the first 100. */
+  readonly skippedKeys: readonly SkippedKey[];
+  readonly truncated: boolean;
   /** Locked by somebody else for longer than a lock of ours lives, or changed all the time. */
   readonly conflicts: number;
-  /** Of those skipped: neither version nor timestamp could be compared. */
-  readonly missingTimestamps: number;
   /** Documents that could not be written. */
   readonly errors: number;
   /** Whether the end of the collection and of the keys was reached. */
   readonly complete: boolean;
-  /** Whether it went on where an earlier one had stopped. */
+  /** What was not looked at because this call might look at no more, in words; null where it is complete. */
+  readonly notLookedAt: string | null;
+  /** Whether it went on where an earlier one had stopped; what that one had looked at is in none of these counts. */
   readonly resumed: boolean;
+  /** Where that was, in words; null where it began at the beginning. */
+  readonly resumedFrom: string | null;
   readonly tookMs: number;
 }
 
@@ -100,7 +121,7 @@ export class ModelReconciler {
    */
   async reconcile(name: string, request: ReconcileRequest = {}): Promise<Reconciliation> {
     const { clock, registry, backends, records, perSec } = this.#parts;
-    const { force = false, checkOnly = false, maxInstances = INSTANCES_MAX_DEFAULT } = request;
+    const { force = false, checkOnly = false } = request;
     const model = registry.get(name);
     const { documents } = requireBackends(backends);
     const startedMs = clock.monotonicMs();
@@ -109,7 +130,7 @@ export class ModelReconciler {
       : new ReconcileCheckpoint({ records, clock }, { model, force });
     const kept = (await checkpoint?.read()) ?? { place: FIRST_PLACE, locked: [] };
     const run = new Run(request, new Pace(clock, perSec), new LockedKeys(clock, kept.locked));
-    const total = Math.min(maxInstances, await documents.count(model.collection));
+    const total = Math.min(run.max, await documents.count(model.collection));
     let place: ReconcilePlace | undefined = kept.place;
     while (place !== undefined && place.phase !== "locked" && run.left > 0) {
       stopIfAborted(request.signal);
@@ -123,14 +144,30 @@ export class ModelReconciler {
       if (place?.phase === "locked") place = undefined;
       await checkpoint?.write(place, []);
     }
+    this.#warnOfOwn(model, run.tally);
+    const resumed = kept.place !== FIRST_PLACE;
     return {
       model: model.name,
-      ...run.tally.counts,
       checked: run.tally.checked,
+      ...run.tally.counts,
+      skippedKeys: run.tally.skippedKeys,
+      truncated: run.tally.truncated,
       complete: place === undefined,
-      resumed: kept.place !== FIRST_PLACE,
+      notLookedAt: place === undefined ? null : beyond(model, place, checkOnly),
+      resumed,
+      resumedFrom: resumed ? placeText(model, kept.place) : null,
       tookMs: clock.monotonicMs() - startedMs,
     };
+  }
+
+  /** Two owners of one key is a mistake in the declaration, or in who writes where. */
+  #warnOfOwn(model: Model, { counts, skippedKeys }: ReconcileTally): void {
+    if (counts.lockstepKeys === 0) return;
+    const keys = skippedKeys.filter(({ why }) => why === "lockstepKeys").map(({ key }) => key);
+    this.#parts.log.warn(
+      { model: model.name, keys },
+      `Left alone ${counts.lockstepKeys} keys that have the form of ${model.name} and are Lockstep's own`,
+    );
   }
 
   async #step(
@@ -152,7 +189,7 @@ export class ModelReconciler {
     const page = await documents.page(model.collection, { after, limit });
     const looks = await this.#looker.lookAtDocuments(model, page);
     tally.checked += page.length;
-    tally.counts.skipped += page.length - looks.length;
+    tally.skipWithoutKey(page.length - looks.length);
     await this.#settle(model, looks, run);
     const last = idOf(model, page.at(-1));
     return page.length < limit || last === undefined
@@ -174,6 +211,12 @@ export class ModelReconciler {
     for (const chunk of chunksOf([...new Set(page.keys)], batchSize)) {
       await pace.take(chunk.length, request.signal);
       const looks = await this.#looker.lookAtKeys(model, chunk);
+      // Those with a document were counted with it.
+      const foreign = looks.filter(
+        ({ document, found }) => document === undefined && isForeign(found),
+      );
+      tally.checked += foreign.length;
+      for (const { key, found } of foreign) tally.skip(key, skipReasonOf(found));
       const suspects = looks.filter(({ found }) => found.state === "orphaned");
       const { settled } = await this.#looker.confirm(model, suspects, request.signal);
       // A cancelled wait was no second look.
@@ -196,9 +239,9 @@ export class ModelReconciler {
     for (const look of looks) {
       const action = actionFor(model, look.found, force);
       if (action === "skip") {
-        tally.count("skipped");
-        if (look.found.state === "inconsistent") {
-          tally.counts.missingTimestamps += 1;
+        const why = skipReasonOf(look.found);
+        tally.skip(look.key, why);
+        if (why === "missingTimestamps") {
           this.#parts.log.warn(
             { model: model.name, key: look.key },
             `Missing timestamps for comparison: ${look.key}`,
@@ -215,7 +258,7 @@ export class ModelReconciler {
       stopIfAborted(signal);
       const settlements = await this.#settler.settle(model, some, { force, signal });
       for (const [key, settlement] of settlements) {
-        if (settlement !== "locked" || !locked.add(key)) tally.count(settlement);
+        if (settlement !== "locked" || !locked.add(key)) tally.count(key, settlement);
       }
     }
   }
@@ -235,7 +278,7 @@ export class ModelReconciler {
           const settlement = settlements.get(key) ?? "unchanged";
           if (settlement === "locked" && !locked.isHeldByTheLiving(key, triedMs)) continue;
           locked.delete(key);
-          tally.count(settlement);
+          tally.count(key, settlement);
         }
       }
       if (locked.size === 0) return;
@@ -249,18 +292,54 @@ class Run {
   readonly pace: Pace;
   readonly locked: LockedKeys;
   readonly tally = new ReconcileTally();
+  /** How many this call may look at. */
+  readonly max: number;
 
   constructor(request: ReconcileRequest, pace: Pace, locked: LockedKeys) {
     this.request = request;
     this.pace = pace;
     this.locked = locked;
+    const byDefault = request.checkOnly === true ? Number.POSITIVE_INFINITY : INSTANCES_MAX_DEFAULT;
+    this.max = request.maxInstances ?? byDefault;
   }
 
   /** How many more this call may look at. */
   get left(): number {
-    const { maxInstances = INSTANCES_MAX_DEFAULT } = this.request;
-    return maxInstances - this.tally.checked;
+    return this.max - this.tally.checked;
   }
+}
+
+/** Not an entry of the model at all, although the key has its form. */
+function isForeign(found: EntryState): boolean {
+  return found.state === "lockstep" || (found.state === "undecodable" && found.isOtherType);
+}
+
+/** Where a run begins that does not begin at the beginning. */
+function placeText(model: Model, place: ReconcilePlace): string {
+  switch (place.phase) {
+    case "documents":
+      return place.after === undefined
+        ? "the first document"
+        : `after the document whose ${model.collection.id.field} is ${place.after}`;
+    case "keys":
+      return "after the last document, among the entries that have none";
+    case "locked":
+      return "at the end, with the keys that were locked";
+  }
+}
+
+/** What lies behind a place, and how to get there. */
+function beyond(model: Model, place: ReconcilePlace, checkOnly: boolean): string {
+  const { field } = model.collection.id;
+  const orphans = "entries without a document";
+  const what =
+    place.phase === "documents"
+      ? `documents whose ${field} comes after ${place.after ?? "the first"}, and ${orphans}`
+      : `${orphans} that the scan of the keys has not come to`;
+  const how = checkOnly
+    ? "checkOnly keeps no place: it takes more maxInstances, or none, to see them"
+    : "the next run within a day goes on there";
+  return `${what}; ${how}`;
 }
 
 function stopIfAborted(signal: AbortSignal | undefined): void {

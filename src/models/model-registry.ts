@@ -18,7 +18,7 @@ export class ModelRegistry {
     if (model !== undefined) return model;
     this.checkAny();
     const nearest = nearestName(name, this.#byName.keys());
-    const guess = nearest === undefined ? "list_models names them" : `did you mean ${nearest}?`;
+    const guess = nearest === undefined ? "list_models names them." : `did you mean ${nearest}?`;
     throw new LockstepError("INPUT_INVALID", `There is no model ${JSON.stringify(name)}: ${guess}`);
   }
 

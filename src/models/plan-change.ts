@@ -15,6 +15,38 @@ import type { Model } from "./model.ts";
  */
 export type Action = "none" | "create" | "refresh" | "bring_up" | "remove" | "skip";
 
+/** Why a document or an entry was left as it is. */
+export type SkipReason =
+  /** Neither version nor timestamp could be compared. */
+  | "missingTimestamps"
+  /** The key holds another Redis type. */
+  | "otherType"
+  /** The entry cannot be read, and the model lets the cache win. */
+  | "undecodable"
+  /** The document lacks a field of the key. */
+  | "withoutKey"
+  /** The key is Lockstep's own. */
+  | "lockstepKeys"
+  /** The model keeps entries without a document. */
+  | "keptOrphans";
+
+/** Of what {@link actionFor} skips. */
+export function skipReasonOf(found: EntryState): SkipReason {
+  switch (found.state) {
+    case "lockstep":
+      return "lockstepKeys";
+    case "orphaned":
+      return "keptOrphans";
+    case "undecodable":
+      return found.isOtherType ? "otherType" : "undecodable";
+    case "inconsistent":
+    case "consistent":
+    case "missing":
+    case "absent":
+      return "missingTimestamps";
+  }
+}
+
 /** `force`: the document is right wherever there is one, however it looks. */
 export function actionFor(model: Model, found: EntryState, force: boolean): Action {
   switch (found.state) {
@@ -23,6 +55,8 @@ export function actionFor(model: Model, found: EntryState, force: boolean): Acti
       return "none";
     case "missing":
       return "create";
+    case "lockstep":
+      return "skip";
     case "orphaned":
       return model.orphans === "remove" ? "remove" : "skip";
     case "undecodable":

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { isRecord } from "../lib/is-record.ts";
 import type { RecordsPort } from "../store/records-port.ts";
@@ -35,7 +36,7 @@ export class ReconcileCheckpoint {
   readonly #records: RecordsPort;
   readonly #clock: Clock;
   readonly #model: Model;
-  readonly #force: boolean;
+  readonly #run: string;
   #revision = 0;
   #isOurs = true;
 
@@ -46,14 +47,14 @@ export class ReconcileCheckpoint {
     this.#records = parts.records;
     this.#clock = parts.clock;
     this.#model = model;
-    this.#force = force;
+    this.#run = runOf(model, force);
   }
 
-  /** Where to begin. What was left by a run with another `force`, or with another form of key, does not count. */
+  /** Where to begin. What was left by a run with another `force`, or of a model that was declared otherwise, does not count. */
   async read(): Promise<KeptProgress> {
     const record = await this.#records.get(KIND, this.#model.name);
     this.#revision = record?.revision ?? 0;
-    if (record === undefined || record.body["run"] !== this.#run()) return NOTHING_DONE;
+    if (record === undefined || record.body["run"] !== this.#run) return NOTHING_DONE;
     const place = placeOf(record.body["place"]);
     return place === undefined ? NOTHING_DONE : { place, locked: textsIn(record.body["locked"]) };
   }
@@ -70,22 +71,18 @@ export class ReconcileCheckpoint {
         group: name,
         atMs: nowMs,
         expiresAtMs: nowMs + KEPT_MS,
-        body: { run: this.#run(), place: place === undefined ? null : bodyOf(place), locked },
+        body: { run: this.#run, place: place === undefined ? null : bodyOf(place), locked },
       },
       this.#revision,
     );
     this.#revision += 1;
   }
+}
 
-  #run(): string {
-    const { key, collection } = this.#model;
-    return JSON.stringify([
-      this.#force,
-      key.text,
-      collection.database ?? null,
-      collection.collection,
-    ]);
-  }
+/** Equal for two runs of which one may go on where the other was: what comes before the place would be settled alike. */
+function runOf(model: Model, force: boolean): string {
+  const declared = JSON.stringify([force, { ...model, key: model.key.text }]);
+  return createHash("sha256").update(declared).digest("hex");
 }
 
 function bodyOf(place: ReconcilePlace): Readonly<Record<string, unknown>> {

@@ -1,5 +1,12 @@
+import { NAMED_KEYS_MAX } from "../model/key.ts";
 import type { Settlement } from "./entry-settler.ts";
-import type { Action } from "./plan-change.ts";
+import type { Action, SkipReason } from "./plan-change.ts";
+
+/** A key that was left as it is, and why. */
+export interface SkippedKey {
+  readonly key: string;
+  readonly why: SkipReason;
+}
 
 /** What a reconciliation has looked at, and what has become of it. */
 export class ReconcileTally {
@@ -8,19 +15,40 @@ export class ReconcileTally {
     created: 0,
     updated: 0,
     removed: 0,
+    /** The sum of the reasons. */
     skipped: 0,
-    conflicts: 0,
     missingTimestamps: 0,
+    otherType: 0,
+    undecodable: 0,
+    withoutKey: 0,
+    lockstepKeys: 0,
+    keptOrphans: 0,
+    conflicts: 0,
     errors: 0,
   };
+  /** The first of them. Orphans that are kept, and documents without a key, are not named. */
+  readonly skippedKeys: SkippedKey[] = [];
+  #nameable = 0;
 
-  count(settlement: Settlement): void {
+  /** Whether there were more to name. */
+  get truncated(): boolean {
+    return this.#nameable > this.skippedKeys.length;
+  }
+
+  count(key: string, settlement: Settlement): void {
     switch (settlement) {
       case "created":
       case "updated":
       case "removed":
-      case "skipped":
         this.counts[settlement] += 1;
+        break;
+      case "missingTimestamps":
+      case "otherType":
+      case "undecodable":
+      case "withoutKey":
+      case "lockstepKeys":
+      case "keptOrphans":
+        this.skip(key, settlement);
         break;
       case "locked":
       case "conflict":
@@ -33,6 +61,20 @@ export class ReconcileTally {
       case "unchanged":
         break;
     }
+  }
+
+  skip(key: string, why: SkipReason): void {
+    this.counts.skipped += 1;
+    this.counts[why] += 1;
+    if (why === "keptOrphans") return;
+    this.#nameable += 1;
+    if (this.skippedKeys.length < NAMED_KEYS_MAX) this.skippedKeys.push({ key, why });
+  }
+
+  /** Documents that have no key, so that they cannot be named by it. */
+  skipWithoutKey(documents: number): void {
+    this.counts.skipped += documents;
+    this.counts.withoutKey += documents;
   }
 
   /** As if the action had been taken. */

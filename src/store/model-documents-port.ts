@@ -1,7 +1,9 @@
 import type { FieldRecord, FieldValue } from "../model/field-value.ts";
 
 /** The BSON types by which documents may be known. */
-export type IdType = "objectId" | "uuid" | "string" | "number";
+export const ID_TYPES = ["objectId", "uuid", "string", "number"] as const;
+
+export type IdType = (typeof ID_TYPES)[number];
 
 /** The field by which a document is known, unique and (unless it is `_id`) indexed, and its type. */
 export interface IdForm {

@@ -44,6 +44,24 @@ export function describeModelKeysContract(
       expect(await keys.readMany([], STRING)).toEqual([]);
     });
 
+    it("tells Lockstep's own keys, with a value or without, from an application's", async () => {
+      const { keys, client } = await open();
+      await client.mset("s", "1", "lockstep:m:s", "meta", "lockstep:m:deleted", "meta", "t", "2");
+      await client.hset("h", { a: "1" });
+
+      expect(await keys.readMany(["t", "s", "deleted", "none", "h"], STRING)).toEqual([
+        text("2"),
+        { type: "lockstep" },
+        { type: "lockstep" },
+        { type: "none" },
+        { type: "other", name: "hash" },
+      ]);
+      expect(await keys.readMany(["h", "s"], WHOLE)).toEqual([
+        hash({ a: "1" }),
+        { type: "lockstep" },
+      ]);
+    });
+
     it("takes a hash for another's that holds bytes which are no text", async () => {
       const { keys, client } = await open();
       await client.hset("h", "a", Buffer.from([0xff]));
@@ -147,6 +165,27 @@ export function describeModelKeysContract(
         ),
       ).toEqual(["moved"]);
       expect(await client.type("k")).toBe("list");
+    });
+
+    it("changes nothing that has become Lockstep's own since it was seen", async () => {
+      const { keys, client } = await open();
+      await client.mset("k", "old", "lockstep:m:k", "meta", LOCK.name, LOCK.token);
+
+      for (const next of [text("new"), { type: "none" }] as const) {
+        const change = changeOf({ seen: text("old"), next });
+        expect(await keys.changeMany([change], STRING)).toEqual(["lockstep"]);
+      }
+      expect(await client.get("k")).toBe("old");
+
+      await client.del("k");
+      await client.hset("k", { a: "1" });
+      for (const next of [hash({ a: "2" }), { type: "none" }] as const) {
+        for (const shape of [WHOLE, SOME]) {
+          const change = changeOf({ seen: hash({ a: "1" }), next });
+          expect(await keys.changeMany([change], shape)).toEqual(["lockstep"]);
+        }
+      }
+      expect(await client.hgetall("k")).toEqual({ a: "1" });
     });
 
     it("changes nothing without its lock", async () => {

@@ -59,6 +59,21 @@ describeWith(["redis", "mongodb"], "a reconciliation", () => {
     expect(await world.versions(1)).toEqual({ stored: version, cached: undefined });
   });
 
+  it.each<[string, boolean]>([
+    ["orphan", false],
+    ["entry of an older document", true],
+  ])("leaves a key alone that becomes Lockstep's own while it is an %s", async (_, isStored) => {
+    if (isStored) await world.store(userOf(1, 2));
+    await world.cache(userOf(1, 1));
+    const become = once(() => world.client.set("lockstep:m:user:1", "a meta"));
+
+    const done = await world.reconciler({ between: { entries: become } }).reconcile(NAME);
+
+    expect(done).toMatchObject({ updated: 0, removed: 0, conflicts: 0, lockstepKeys: 1 });
+    expect(done.skippedKeys).toEqual([{ key: "user:1", why: "lockstepKeys" }]);
+    expect(await world.versions(1)).toMatchObject({ cached: 1 });
+  });
+
   it("leaves a key to an application that holds its lock", async () => {
     await world.store(userOf(1, 1), userOf(2, 1));
     await world.client.set(`lock:${NAME}:1`, "the application's");
@@ -80,6 +95,36 @@ describeWith(["redis", "mongodb"], "a reconciliation", () => {
     expect(done).toMatchObject({ created: 0, conflicts: 1 });
     expect(await world.versions(1)).toMatchObject({ cached: undefined });
     expect(await world.client.get(`lock:${NAME}:1`)).toBe("another's");
+  });
+
+  it("says where it goes on, what it has not looked at, and begins anew where the declaration has changed", async () => {
+    await world.store(...Array.from({ length: 3 }, (_, at) => userOf(at + 1, 1)));
+    const some = { maxInstances: 1 };
+
+    const first = await world.reconciler().reconcile(NAME, some);
+    const second = await world.reconciler().reconcile(NAME, some);
+    const others = [];
+    for (const model of [
+      { ttlSec: 5 },
+      { fields: ["name", "__v", "updatedAt"] },
+      { encoding: "hash" },
+      { versionField: undefined },
+      { wins: "cache" },
+    ] as const)
+      others.push(await world.reconciler({ model }).reconcile(NAME, some));
+    const last = await world.reconciler().reconcile(NAME);
+
+    expect(first).toMatchObject({ complete: false, resumed: false, resumedFrom: null });
+    expect(first.notLookedAt).toBe(
+      "documents whose _id comes after 1, and entries without a document; the next run within a day goes on there",
+    );
+    expect(second).toMatchObject({
+      complete: false,
+      resumed: true,
+      resumedFrom: "after the document whose _id is 1",
+    });
+    for (const other of others) expect(other).toMatchObject({ checked: 1, resumed: false });
+    expect(last).toMatchObject({ checked: 3, complete: true, notLookedAt: null, resumed: false });
   });
 
   it("goes on after a crash where it was, and comes back at its end to what is locked until then", async () => {

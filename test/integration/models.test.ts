@@ -76,6 +76,16 @@ describeWith(["redis", "mongodb"], "models of an application", () => {
       skipped: 2,
       conflicts: 0,
       missingTimestamps: 1,
+      otherType: 1,
+      undecodable: 0,
+      withoutKey: 0,
+      lockstepKeys: 0,
+      keptOrphans: 0,
+      skippedKeys: [
+        { key: app.key(4), why: "missingTimestamps" },
+        { key: app.key(7), why: "otherType" },
+      ],
+      truncated: false,
       errors: 0,
       complete: true,
       resumed: false,
@@ -134,6 +144,77 @@ describeWith(["redis", "mongodb"], "models of an application", () => {
     expect(reply).toMatchObject({ created: 1, updated: 4, removed: 1, skipped: 2 });
     expect(written).toEqual([]);
     expect(await everything()).toEqual(before);
+  });
+
+  it("are not confused with Lockstep's own keys of the same form, which are left alone and named", async () => {
+    const lockstep = await backends.open(app.variables());
+    const { client } = backends;
+    // With and without a document; deleted; and two whose meta Redis has evicted.
+    for (const number of [1, 2, 3, 4, 5]) {
+      const key = app.key(number);
+      await lockstep.call("kv_set", { key, value: `value ${number}`, ack: "shadow" });
+    }
+    await lockstep.call("kv_delete", { key: app.key(3), ack: "shadow" });
+    await client.del(`lockstep:m:${app.key(4)}`, `lockstep:m:${app.key(5)}`);
+    await app.store(...[2, 3, 5].map((number) => app.user(number)));
+    await app.store(app.user(10));
+    await app.cache(app.user(10), app.user(11));
+    await client.lpush(app.key(12), "another program's");
+    const names = [1, 2, 3, 4, 5].map((number) => app.key(number));
+
+    for (const all of [true, false]) {
+      const { models } = await lockstep.call("check_cache_consistency", { all });
+      expect(models[0]).toMatchObject({
+        consistent: 1,
+        inconsistent: 1,
+        orphaned: 1,
+        missing: 0,
+        // A sample of entries does not meet a key that is not there.
+        lockstepKeys: all ? 5 : 4,
+      });
+      expect(models[0]!.lockstepKeyNames.toSorted()).toEqual(
+        names.filter((key) => all || key !== app.key(3)),
+      );
+    }
+    for (const options of [{ checkOnly: true }, {}, { force: true }]) {
+      const { models } = await lockstep.call("reconcile_model", options);
+      expect(models[0]).toMatchObject({
+        created: 0,
+        updated: 0,
+        removed: "force" in options ? 0 : 1,
+        skipped: 6,
+        lockstepKeys: 5,
+        otherType: 1,
+        complete: true,
+      });
+      const named = models[0]!.skippedKeys.filter(({ why }) => why === "lockstepKeys");
+      expect(named.map(({ key }) => key).toSorted()).toEqual(names);
+    }
+
+    for (const number of [1, 2, 4, 5]) {
+      const read = await lockstep.call("kv_get", { key: app.key(number) });
+      expect(read).toMatchObject({ found: true, value: `value ${number}` });
+    }
+    expect(await lockstep.call("kv_get", { key: app.key(3) })).toMatchObject({ found: false });
+    expect(await client.exists(app.key(3), app.key(11))).toBe(0);
+    expect(await lockstep.call("verify_cache_sync", {})).toMatchObject({
+      overallSyncHealth: "HEALTHY",
+    });
+    expect(lockstep.log.messages("warn")).toContain(
+      "Left alone 5 keys that have the form of accounts.User and are Lockstep's own",
+    );
+  });
+
+  it("are looked at to the end by checkOnly, which keeps no place, unless it is told a number", async () => {
+    await app.store(...Array.from({ length: 1_100 }, (_, at) => app.user(at + 1)));
+    const lockstep = await backends.open({ ...app.variables(), LOCKSTEP_RECONCILE_PER_SEC: "0" });
+
+    const all = await lockstep.call("reconcile_model", { checkOnly: true });
+    const some = await lockstep.call("reconcile_model", { checkOnly: true, maxInstances: 10 });
+
+    expect(all).toMatchObject({ created: 1_100, complete: true });
+    expect(some).toMatchObject({ created: 10, complete: false });
+    expect(some.models[0]!.notLookedAt).toContain("checkOnly keeps no place");
   });
 
   it("are reconciled by the part, and the next call goes on", async () => {

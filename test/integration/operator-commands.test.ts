@@ -172,6 +172,33 @@ describeWith(["redis", "mongodb"], "An operator of real servers", () => {
     expect(unknown.stderr).toContain("accounts.User");
   }, 120_000);
 
+  it("is told of what is done, and of each model that could not be gone through", async () => {
+    const variables = backends.variables(
+      app.variablesOf(
+        { name: "broken", collection: "broken", key: "broken:{_id}" },
+        { name: "whole", collection: "users", key: "user:{_id}" },
+      ),
+    );
+    await app.store(app.user(1));
+    // Every read of it fails.
+    const pipeline = [{ $set: { x: { $divide: [1, 0] } } }];
+    await backends.database.createCollection("broken", { viewOn: "users", pipeline });
+
+    const done = await run(variables, "reconcile_cache", "--json");
+
+    expect(done.code).toBe(2);
+    expect(answerOf(done)).toMatchObject({
+      complete: false,
+      created: 1,
+      models: [
+        { model: "broken", error: expect.stringMatching(/^[A-Z_]+: /) },
+        { model: "whole", created: 1, complete: true },
+      ],
+    });
+    expect(done.stderr).toContain("lockstep: broken: ");
+    expect(await app.cached(1)).toBe(1);
+  }, 120_000);
+
   it("restores under a running server, whose cache then shows what came back", async () => {
     const file = join(folder, "shadow.backup");
     const lockstep = await backends.open();

@@ -82,12 +82,13 @@ export class ModelWorld implements WrittenUsers {
     between = {},
     clock = hurriedClock(between.waited),
   }: ReconcilerOptions = {}): ModelReconciler {
-    const { records, modelDocuments } = there(this.#opened);
+    const { records, modelDocuments, store } = there(this.#opened);
     return new ModelReconciler({
       registry: new ModelRegistry([makeModel(model ?? {})]),
       backends: {
         documents: documentsWith(modelDocuments, between),
         keys: keysWith(there(this.#keys), between),
+        rows: store,
       },
       records,
       clock,

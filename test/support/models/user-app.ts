@@ -16,6 +16,14 @@ export interface User {
   readonly __v: number;
 }
 
+const DECLARED = {
+  name: "accounts.User",
+  collection: "users",
+  key: "user:{_id}",
+  versionField: "__v",
+  timestampField: "updatedAt",
+};
+
 /** An application that has users in MongoDB and caches them in Redis as JSON, as many do; Lockstep owns neither. */
 export class UserApp implements WrittenUsers {
   readonly #backends: Backends;
@@ -81,17 +89,14 @@ export class UserApp implements WrittenUsers {
 
   /** The variables that declare it to Lockstep; `more` goes into the declaration. */
   variables(more: object = {}): { readonly LOCKSTEP_MODELS_FILE: string } {
+    return this.variablesOf({ ...DECLARED, ...more });
+  }
+
+  /** The same for other declarations. */
+  variablesOf(...models: readonly object[]): { readonly LOCKSTEP_MODELS_FILE: string } {
     this.#folder ??= mkdtempSync(join(tmpdir(), "lockstep-models-"));
     const file = join(this.#folder, "models.json");
-    const model = {
-      name: "accounts.User",
-      collection: "users",
-      key: "user:{_id}",
-      versionField: "__v",
-      timestampField: "updatedAt",
-      ...more,
-    };
-    writeFileSync(file, JSON.stringify({ models: [model] }));
+    writeFileSync(file, JSON.stringify({ models }));
     return { LOCKSTEP_MODELS_FILE: file };
   }
 

@@ -78,7 +78,7 @@ describe("parseCommand", () => {
         model: undefined,
         force: false,
         batchSize: 100,
-        maxInstances: 1_000,
+        maxInstances: undefined,
         checkOnly: false,
         verbose: false,
         json: false,

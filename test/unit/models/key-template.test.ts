@@ -87,6 +87,9 @@ describe("KeyTemplate", () => {
     ["user:{_id}:{_id}", "stand in it once"],
     ["lockstep:{_id}", "belong to the server"],
     ["lock{_id}", "belong to the server"],
+    ["lock:A:{_id}", "belong to locks"],
+    ["lock:{_id}", "belong to locks"],
+    ["lo{a}:{_id}", "belong to"],
     ["user:{$where}:{_id}", "closed by }"],
   ])("refuses %s and says why", (text, rule) => {
     expect(() => template(text)).toThrow(rule);

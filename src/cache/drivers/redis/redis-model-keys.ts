@@ -13,6 +13,7 @@ import type {
 } from "../../model-keys-port.ts";
 import { RedisConnection, type RedisConnectionOptions } from "./redis-connection.ts";
 import { isUnknownScript } from "./redis-errors.ts";
+import { metaKey } from "./redis-keys.ts";
 
 type Argument = string | Buffer;
 
@@ -38,12 +39,16 @@ export class RedisModelKeys implements ModelKeysPort {
   }
 
   async readMany(keys: readonly string[], shape: KeyShape): Promise<readonly KeyContent[]> {
-    const read = await this.#together("read", keys, (pipeline, key) => {
-      if (shape.type === "string") pipeline.getBuffer(key);
-      else if (shape.fields === undefined) pipeline.callBuffer("HGETALL", key);
-      else pipeline.hmgetBuffer(key, ...shape.fields);
-    });
-    const contents = read.map(({ error, value }): KeyContent | undefined => {
+    const [read, own] = await Promise.all([
+      this.#together("read", keys, (pipeline, key) => {
+        if (shape.type === "string") pipeline.getBuffer(key);
+        else if (shape.fields === undefined) pipeline.callBuffer("HGETALL", key);
+        else pipeline.hmgetBuffer(key, ...shape.fields);
+      }),
+      this.#ownAmong(keys),
+    ]);
+    const contents = read.map(({ error, value }, at): KeyContent | undefined => {
+      if (own.has(keys[at] ?? "")) return { type: "lockstep" };
       if (error !== undefined) return undefined;
       return shape.type === "string"
         ? stringContent(value as Buffer | null)
@@ -115,6 +120,16 @@ export class RedisModelKeys implements ModelKeysPort {
     return this.#connection.close();
   }
 
+  /** Those that Lockstep keeps itself. As a rule none is, which one command tells. */
+  async #ownAmong(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    if (keys.length === 0) return new Set();
+    const metas = keys.map(metaKey);
+    const count = await this.#connection.command("EXISTS", (client) => client.exists(...metas));
+    if (count === 0) return new Set();
+    const each = await this.#together("EXISTS", metas, (pipeline, meta) => pipeline.exists(meta));
+    return new Set(keys.filter((_, at) => each[at]?.value === 1));
+  }
+
   /** Runs a script for each call, all in one go; those that met a server without the script once more. */
   async #runMany(
     script: { readonly text: string; readonly sha: string },
@@ -171,7 +186,8 @@ function stringChange({ key, lock, seen, next, ttlMs }: KeyChange): ScriptCall {
   const digest = seen.type === "string" ? createHash("sha1").update(seen.bytes).digest("hex") : "";
   const bytes = next.type === "string" ? next.bytes : "";
   const action = next.type === "none" ? "remove" : "set";
-  return { keys: [key, lock.name], args: [lock.token, digest, action, bytes, ttlText(ttlMs)] };
+  const args = [lock.token, digest, action, bytes, ttlText(ttlMs)];
+  return { keys: [key, lock.name, metaKey(key)], args };
 }
 
 function hashChange(
@@ -185,7 +201,7 @@ function hashChange(
   const action = next.type === "none" ? "remove" : "set";
   const scope = fields === undefined ? "all" : "some";
   const head = [lock.token, action, ttlText(ttlMs), scope, String(names.length)];
-  return { keys: [key, lock.name], args: [...head, ...seenArgs, ...nextArgs] };
+  return { keys: [key, lock.name, metaKey(key)], args: [...head, ...seenArgs, ...nextArgs] };
 }
 
 function ttlText(ttlMs: number | undefined): string {

@@ -1,10 +1,13 @@
--- Changes an application's hash if it still is as it was seen, and the lock is held.
--- KEYS  1 key, 2 lock
+-- Changes an application's hash if it still is as it was seen, is not Lockstep's own, and the lock is held.
+-- KEYS  1 key, 2 lock, 3 the meta that the key has if it is Lockstep's own
 -- ARGV  1 token of the lock, 2 'set' or 'remove', 3 TTL in ms or '' to keep, 4 'all' or 'some' of its fields are ours,
 --       5 number of fields seen, then for each: name, '1' or '0' for not there, value; then for each new field: name, value
--- Returns 'changed' | 'moved' | 'unlocked'
+-- Returns 'changed' | 'moved' | 'unlocked' | 'lockstep'
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
   return 'unlocked'
+end
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  return 'lockstep'
 end
 local key, is_all, count = KEYS[1], ARGV[4] == 'all', tonumber(ARGV[5])
 local kind = redis.call('TYPE', key)['ok']

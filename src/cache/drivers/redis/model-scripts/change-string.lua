@@ -1,9 +1,12 @@
--- Changes an application's string if it still is as it was seen, and the lock is held.
--- KEYS  1 key, 2 lock
+-- Changes an application's string if it still is as it was seen, is not Lockstep's own, and the lock is held.
+-- KEYS  1 key, 2 lock, 3 the meta that the key has if it is Lockstep's own
 -- ARGV  1 token of the lock, 2 SHA-1 of the bytes seen or '' for no key, 3 'set' or 'remove', 4 new bytes, 5 TTL in ms or '' to keep
--- Returns 'changed' | 'moved' | 'unlocked'
+-- Returns 'changed' | 'moved' | 'unlocked' | 'lockstep'
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
   return 'unlocked'
+end
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  return 'lockstep'
 end
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind == 'none' then
