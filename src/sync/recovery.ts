@@ -66,9 +66,10 @@ export interface RecoveryParts {
  *
  * 1. The store's epoch is raised, so that whatever is minted afterwards is newer than everything before.
  * 2. All events of the bucket are applied, so that the shadow is the newest that the store knows.
- * 3. Cached copies that are older than their rows, or than events that the store refuses, are dropped. Only rows above the last version that the cache still
- *    knows can be newer than its copies, and rows of earlier epochs that landed late. If newer rows than that were purged,
- *    a copy without a row may be one that was deleted since, and is set aside.
+ * 3. Cached copies that are older than their rows, or than events that the store refuses, are dropped. Newer than a
+ *    copy may be rows above the last version that the cache still knows, and rows below it of which it had not been told
+ *    when it saved its state: of its own epoch (unpinned) and of earlier ones, each as far back as a write may land late. If newer rows
+ *    than that version were purged, a copy without a row may be one that was deleted since, and is set aside.
  * 4. The server's incarnation and the epoch are installed, if the state is still the one that was found.
  * 5. If the store's epoch has been raised once more meanwhile, all again from 2: with that one where it was raised for this
  *    Redis, else with one of its own. Two Redis servers on one store (a failover that some processes have not noticed)

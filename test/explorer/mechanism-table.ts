@@ -20,6 +20,7 @@ export const MISSED_IN: Readonly<
   recovery_events: { scenario: "recovery, events", what: "a read shows version" },
   recovery_drop: { scenario: "recovery, events", what: "a read shows version" },
   recovery_looks_back: { scenario: "recovery, twice", what: "the cache stays at" },
+  recovery_looks_below: { scenario: "unpinned, recovery, fills", what: "a read shows version" },
   late_landing_drops: { scenario: "recovery, late landing", what: "the cache keeps a value" },
   compare_and_set_install: { scenario: "recovery by two, two writes", what: "was given although" },
   confirmed_epoch: { scenario: "recovery by two", what: "recovery has ended below" },

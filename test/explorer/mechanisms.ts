@@ -19,6 +19,8 @@ export const MECHANISMS = {
   recovery_events: "recovery leaves the outbox to the projector",
   recovery_drop: "recovery keeps copies that are older than the shadow",
   recovery_looks_back: "recovery takes rows of earlier epochs for known to every later copy",
+  recovery_looks_below:
+    "recovery takes every row below the last version that Redis knows for known to its copies",
   late_landing_drops:
     "a write of an earlier epoch that lands after recovery leaves a value without meta",
   compare_and_set_install: "the last recovery to install its epoch wins",

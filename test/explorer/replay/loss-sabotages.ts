@@ -1,8 +1,12 @@
 import type { CacheBucket } from "../../../src/cache/cache-buckets-port.ts";
 import { bucketOf } from "../../../src/model/bucket.ts";
 import type { Entry } from "../../../src/model/entry.ts";
-import { epochOf } from "../../../src/model/version.ts";
-import type { BucketState, RowsAbovePage } from "../../../src/store/bucket-states-port.ts";
+import { epochOf, formatVersion } from "../../../src/model/version.ts";
+import type {
+  BucketState,
+  RowsAbovePage,
+  RowVersion,
+} from "../../../src/store/bucket-states-port.ts";
 import type { Mechanism } from "../mechanisms.ts";
 import { KEY } from "./parts.ts";
 import type { Sabotage } from "./replay.ts";
@@ -56,6 +60,15 @@ export const LOSS_SABOTAGES: Readonly<Partial<Record<Mechanism, Sabotage>>> = {
       const { above } = page as RowsAbovePage;
       const epoch = redis.states.get(bucketOf(KEY))?.epoch ?? 0;
       return above !== "" && epochOf(above) < epoch ? [] : proceed();
+    });
+  },
+  recovery_looks_below: ({ recoveryStates, redis }) => {
+    recoveryStates.on("rowsAbove", async (proceed, [page]) => {
+      const rows = (await proceed()) as readonly RowVersion[];
+      const { above } = page as RowsAbovePage;
+      const { epoch = 0, seq = 0 } = redis.states.get(bucketOf(KEY)) ?? {};
+      const known = formatVersion(epoch, seq);
+      return epochOf(above) < epoch ? rows : rows.filter(({ version }) => version > known);
     });
   },
   late_landing_drops: ({ steered, redis }) => {

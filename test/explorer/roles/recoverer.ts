@@ -1,5 +1,6 @@
 import { answers, dropCopy, dropOlder, install } from "../servers/redis.ts";
 import { newestEvent, upsert } from "../servers/store.ts";
+import type { Setting } from "../setting.ts";
 import {
   type Entry,
   epochOf,
@@ -155,6 +156,13 @@ function findAgain(
   return { at: "raised", epoch, run, state };
 }
 
+/** It may have landed, and been told to Redis, after the state was saved that Redis has come back with. */
+function mayBeUntold({ rules }: Setting, row: Entry, state: Redis["state"]): boolean {
+  if (state === null) return false;
+  const isOfEarlierEpoch = epochOf(row.version) < state.epoch;
+  return isOfEarlierEpoch ? rules.recovery_looks_back : rules.recovery_looks_below;
+}
+
 function dropOld(
   { setting }: RecovererTurn,
   draft: World,
@@ -164,12 +172,7 @@ function dropOld(
   const { state, run, epoch, row, purged } = me;
   const redis = serverOf(draft, process);
   const known = state === null ? 0 : versionNo(state.epoch, state.seq);
-  const mayHaveLandedLate =
-    row !== null &&
-    state !== null &&
-    epochOf(row.version) < state.epoch &&
-    setting.rules.recovery_looks_back;
-  const isUnknown = row !== null && (row.version > known || mayHaveLandedLate);
+  const isUnknown = row !== null && (row.version > known || mayBeUntold(setting, row, state));
   if (isUnknown && setting.rules.recovery_drop) dropOlder(redis, row);
   if (row === null && purged > known && setting.rules.purge_record) {
     dropCopy(redis);

@@ -115,4 +115,14 @@ export const UNPINNED: readonly Scenario[] = [
       mishaps: { evict: 1, save: 1, rollback: 1 },
     },
   },
+  {
+    name: "unpinned, recovery, fills",
+    mode: "unpinned",
+    start: "cold",
+    calls: [setA],
+    readers: 1,
+    recoveries: 1,
+    mishaps: { evict: 2, save: 1, rollback: 1 },
+    larger: { calls: [setA, deletion] },
+  },
 ];
