@@ -48,7 +48,7 @@ export class CacheCircuit {
     }
     const answer = await this.#circuit.run(() => settled(call()));
     if (answer.outcome === "done") return answer.value;
-    throw answer.outcome === "failed" ? answer.error : leftAlone();
+    throw answer.error;
   }
 }
 

@@ -77,6 +77,10 @@ export class StoreFirstWritePath implements WritePath {
     );
     if (to === "shadow") stats.directSync(written.outcome === "done" ? "landed" : "failed");
     if (written.outcome === "failed") throw written.error;
+    if (written.outcome === "never_begun") {
+      const text = `The store has not been asked: other writes took all places for ${syncTimeoutMs} ms.`;
+      throw new LockstepError("STORE_UNAVAILABLE", text);
+    }
     if (written.outcome === "timed_out") {
       // An attempt that comes now would be judged anew, and cover what others have been told of since.
       given.abort("timed out");

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import type { Bounded } from "./deadline.ts";
+import type { Bounded, InTurn, Settled } from "./deadline.ts";
 
 export type CircuitState = "closed" | "half-open" | "open";
 
@@ -14,6 +14,8 @@ export interface CircuitOptions {
   /** What an attempt fails with that is not made. */
   readonly leftAlone: () => unknown;
 }
+
+type Failed = Extract<Settled<never>, { readonly outcome: "failed" }>;
 
 /**
  * Circuit breaker: stops asking another side that does not answer, so that an attempt fails at once and not after its
@@ -42,19 +44,20 @@ export class Circuit {
   }
 
   /** Makes the attempt, or answers as {@link CircuitOptions.leftAlone} says. */
-  async run<T>(attempt: () => Promise<Bounded<T>>): Promise<Bounded<T>> {
+  async run<A extends InTurn<unknown>>(attempt: () => Promise<A>): Promise<A | Failed> {
     if (this.#state !== "closed" && !this.#mayProbe())
       return { outcome: "failed", error: this.#options.leftAlone() };
     const isProbe = this.#state === "open";
     if (isProbe) this.#state = "half-open";
-    let answer: Bounded<T>;
+    let answer: A | undefined;
     try {
       answer = await attempt();
-    } catch (error) {
-      // A defect of ours, and no word about the other side; the next attempt is the probe then.
-      if (isProbe && this.#state === "half-open") this.#state = "open";
-      throw error;
+    } finally {
+      // Never made, or a defect of ours: no word about the other side. The next attempt is the probe then.
+      const saysNothing = answer === undefined || answer.outcome === "never_begun";
+      if (saysNothing && isProbe && this.#state === "half-open") this.#state = "open";
     }
+    if (answer.outcome === "never_begun") return answer;
     if (this.#options.isFailure(answer)) this.#failed(isProbe);
     else this.#close();
     return answer;

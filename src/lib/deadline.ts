@@ -6,6 +6,9 @@ export type Bounded<T> =
   | { readonly outcome: "failed"; readonly error: unknown }
   | { readonly outcome: "timed_out" };
 
+/** The same for work that waits for its turn first: when that did not come in time, it is never begun. */
+export type InTurn<T> = Bounded<T> | { readonly outcome: "never_begun" };
+
 /** What a promise that settles has settled as. */
 export type Settled<T> = Exclude<Bounded<T>, { readonly outcome: "timed_out" }>;
 

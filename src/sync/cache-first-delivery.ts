@@ -1,7 +1,7 @@
 import type { AckOutcome, CacheAuthorityPort } from "../cache/cache-authority-port.ts";
 import type { Route } from "../kv/write-path.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type Bounded, within } from "../lib/deadline.ts";
+import { type Bounded, type InTurn, within } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
 import type { Entry, SyncMethod } from "../model/entry.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
@@ -33,12 +33,12 @@ interface Appended {
   readonly isLeftBehind: boolean;
 }
 
-/** Unpinned: what the cache has to be told of an event that this call has not heard of. */
-interface AppendedUnheard {
-  /** Appended after the call had given it up. */
-  readonly onLate: (appended: Appended) => void;
-  /** Appended, and the store did not tell whether its epoch has passed. */
-  readonly onUnchecked: (cause: unknown) => void;
+interface AppendTerms {
+  readonly limitMs: number;
+  /** Unpinned, the cache has to be told: it was appended after the call had given it up. */
+  readonly onLate?: (appended: Appended) => void;
+  /** The same: it was appended, and the store did not tell whether its epoch has passed. */
+  readonly onUnchecked?: (cause: unknown) => void;
 }
 
 export interface CacheFirstDeliveryParts {
@@ -83,6 +83,7 @@ export class CacheFirstDelivery {
       ...parts,
       epochs: this.#epochs,
       limitMs: parts.syncTimeoutMs,
+      placeMs: parts.syncTimeoutMs / 2,
       onUnchecked: (versions: ReadonlyMap<string, Version>, cause: unknown) => {
         for (const [key, version] of versions) parts.owed.add(key, version, cause);
       },
@@ -118,6 +119,8 @@ export class CacheFirstDelivery {
       const isUsual =
         landed.outcome === "done" && !landed.value.isLeftBehind && landed.value.told !== "dropped";
       if (isUsual) stats.directSync("landed");
+      // The journal has it, as its caller knows; an event would cost the store more than the sweep does.
+      else if (landed.outcome === "never_begun") stats.directSync("failed");
       else void this.#concludeBehind(entry, this.#concludePinned(entry, landed, life));
     });
   }
@@ -157,10 +160,13 @@ export class CacheFirstDelivery {
 
   async #concludePinned(
     entry: Entry,
-    landed: Bounded<Landed<AckOutcome>>,
+    landed: InTurn<Landed<AckOutcome>>,
     life: StatementLife,
   ): Promise<Delivered> {
     this.#count(entry, landed);
+    // The store has not failed, it was not asked: there were too many before. What the call has left is the outbox's.
+    if (landed.outcome === "never_begun")
+      return this.#pinnedEvent(entry, life, this.#parts.syncTimeoutMs / 2);
     // The store answers, only not to this document: as an event it is tried again, counted and parked.
     if (landed.outcome === "failed" && isRefusal(landed.error))
       return this.#pinnedEvent(entry, life);
@@ -179,8 +185,12 @@ export class CacheFirstDelivery {
     return { method: "ASYNC_THREAD", durable: "shadow" };
   }
 
-  async #pinnedEvent(entry: Entry, life: StatementLife): Promise<Delivered> {
-    const appended = await this.#append(entry, life);
+  async #pinnedEvent(
+    entry: Entry,
+    life: StatementLife,
+    limitMs = this.#parts.syncTimeoutMs,
+  ): Promise<Delivered> {
+    const appended = await this.#append(entry, life, { limitMs });
     if (appended.outcome !== "done") return { method: "EVENT_BASED", durable: "journal" };
     if (appended.value.isLeftBehind) throw this.#leftBehind();
     return { method: "EVENT_BASED", durable: "outbox" };
@@ -204,6 +214,7 @@ export class CacheFirstDelivery {
     }
     const { version } = entry;
     const appended = await this.#append(entry, life, {
+      limitMs: syncTimeoutMs,
       onLate: ({ isLeftBehind }) => void this.#settleLate(entry.key, { version, isLeftBehind }),
       onUnchecked: (cause) => this.#parts.owed.add(entry.key, version, cause),
     });
@@ -228,7 +239,7 @@ export class CacheFirstDelivery {
     );
   }
 
-  #count({ key }: Entry, landed: Bounded<unknown>): void {
+  #count({ key }: Entry, landed: InTurn<unknown>): void {
     const { stats, log } = this.#parts;
     stats.directSync(landed.outcome === "done" ? "landed" : "failed");
     if (landed.outcome === "failed") log.debug({ err: landed.error, key }, "Direct sync failed");
@@ -237,14 +248,14 @@ export class CacheFirstDelivery {
   async #append(
     entry: Entry,
     life: StatementLife,
-    unheard?: AppendedUnheard,
+    { limitMs, onLate, onUnchecked }: AppendTerms,
   ): Promise<Bounded<Appended>> {
-    const { circuit, clock, syncTimeoutMs, onEvent, log } = this.#parts;
+    const { circuit, clock, onEvent, log } = this.#parts;
     const appended = await circuit.run(async () => {
-      const work = this.#appendAndLook(entry, life, unheard);
-      const answer = await within(clock, syncTimeoutMs, work);
+      const work = this.#appendAndLook(entry, life, onUnchecked);
+      const answer = await within(clock, limitMs, work);
       if (answer.outcome === "timed_out") {
-        work.then(unheard?.onLate, () => undefined);
+        work.then(onLate, () => undefined);
       }
       return answer;
     });
@@ -257,14 +268,14 @@ export class CacheFirstDelivery {
   async #appendAndLook(
     entry: Entry,
     life: StatementLife,
-    unheard?: AppendedUnheard,
+    onUnchecked?: (cause: unknown) => void,
   ): Promise<Appended> {
     await this.#parts.outbox.append([entry], life);
     try {
       const leftBehind = await this.#epochs.leftBehind([entry]);
       return { isLeftBehind: leftBehind.has(entry) };
     } catch (error) {
-      unheard?.onUnchecked(error);
+      onUnchecked?.(error);
       throw error;
     }
   }
@@ -368,7 +379,7 @@ export function leftBehindError(): LockstepError {
 }
 
 /** Whether the step may have been taken although nobody said so. */
-function isUnclear(answer: Bounded<unknown>): boolean {
+function isUnclear(answer: InTurn<unknown>): boolean {
   if (answer.outcome === "failed") return LockstepError.codeOf(answer.error) === "UNKNOWN_OUTCOME";
   return answer.outcome === "timed_out";
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { type Bounded, within } from "../lib/deadline.ts";
+import { type InTurn, within } from "../lib/deadline.ts";
 import { type Entry, newerOf } from "../model/entry.ts";
 import type { Version } from "../model/version.ts";
 import { earlierLife, type StatementLife } from "../store/statement-life.ts";
@@ -20,6 +20,8 @@ export interface DirectSyncParts<Told> {
   readonly clock: Clock;
   /** How long one batch may take, its wait for a place included, milliseconds. */
   readonly limitMs: number;
+  /** How long of that it may wait for its place, milliseconds. */
+  readonly placeMs: number;
   readonly batch: BatchOptions;
   /** Tells the cache of a batch that has landed, before the callers hear of it. */
   readonly tell?: (versions: ShadowVersions) => Promise<ReadonlyMap<string, Told>>;
@@ -50,8 +52,8 @@ export interface Landed<Told> {
   readonly isLeftBehind: boolean;
 }
 
-/** Hears once what became of an entry. */
-export type AnswerLanded<Told> = (answer: Bounded<Landed<Told>>) => void;
+/** Hears once what became of an entry. One that was never begun is not sent any more. */
+export type AnswerLanded<Told> = (answer: InTurn<Landed<Told>>) => void;
 
 /**
  * From one write of a key to the next where nobody waits for it, milliseconds. A key that is written without pause then
@@ -118,7 +120,7 @@ export class DirectSync<Told> {
   }
 
   /** Brings an entry into the shadow. `done` means landed, and the cache was told as far as it listened. */
-  apply(entry: Entry, life: StatementLife): Promise<Bounded<Landed<Told>>> {
+  apply(entry: Entry, life: StatementLife): Promise<InTurn<Landed<Told>>> {
     return new Promise((resolve) => {
       this.#add(entry, life, { answer: resolve, isWaiting: true });
     });
@@ -205,7 +207,7 @@ export class DirectSync<Told> {
   }
 
   async #deliver(batch: Batch<Told>): Promise<void> {
-    let answer: Bounded<LandedBatch>;
+    let answer: InTurn<LandedBatch>;
     try {
       answer = await this.#send(batch);
     } catch (error) {
@@ -217,8 +219,8 @@ export class DirectSync<Told> {
     for (const slot of batch.slots.values()) this.#answer(slot, answer, told);
   }
 
-  async #send(batch: Batch<Told>): Promise<Bounded<LandedBatch>> {
-    const { pool, circuit, clock, limitMs, batch: options } = this.#parts;
+  async #send(batch: Batch<Told>): Promise<InTurn<LandedBatch>> {
+    const { pool, circuit, clock, limitMs, placeMs, batch: options } = this.#parts;
     // With nothing under way there is no company to wait for.
     if (pool.load.active > 0 && options.windowMs > 0)
       await clock.sleep(options.windowMs, batch.full.signal);
@@ -229,7 +231,7 @@ export class DirectSync<Told> {
       return this.#land(batch);
     };
     const onLate = (late: LandedBatch) => this.#landedLate(batch, late);
-    return circuit.run(() => pool.run(land, { limitMs, onLate }));
+    return circuit.run(() => pool.run(land, { limitMs, placeMs, onLate }));
   }
 
   /** Keys that another batch has taken along since they came are held. */
@@ -307,7 +309,7 @@ export class DirectSync<Told> {
 
   #answer(
     { newest: { key }, callers, watched }: Slot<Told>,
-    answer: Bounded<LandedBatch>,
+    answer: InTurn<LandedBatch>,
     told: ReadonlyMap<string, Told> | undefined,
   ): void {
     watched?.abort("answered");
@@ -339,7 +341,7 @@ export class DirectSync<Told> {
   }
 }
 
-function tell<Told>(caller: Caller<Told>, answer: Bounded<Landed<Told>>): void {
+function tell<Told>(caller: Caller<Told>, answer: InTurn<Landed<Told>>): void {
   if (caller.isAnswered) return;
   caller.isAnswered = true;
   caller.answer(answer);

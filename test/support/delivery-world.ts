@@ -16,6 +16,7 @@ export async function openDeliveryWorld(options: CacheFirstOptions = {}) {
   return {
     ...world,
     entry,
+    life,
     deliver: (route: "direct" | "event") => answerOf(delivery.deliver(entry, pinned, route, life)),
     /** Where the write really is, whatever anyone was told. */
     places: async () => {

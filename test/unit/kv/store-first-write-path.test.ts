@@ -162,6 +162,19 @@ describe("StoreFirstWritePath", () => {
       expect(await reads.read("user:1")).toMatchObject({ found: false });
     });
 
+    it("knows that nothing was written of what never had a place", async () => {
+      const { writes, reads, pool, clock } = await openSlow();
+      for (let i = 0; i < pool.load.max; i += 1)
+        void pool.run(() => gate.promise, { limitMs: 60_000 });
+      const write = writes.write(setOf({ value: "refused" }), "direct");
+      await expect(runThrough(clock, write)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+
+      gate.resolve();
+      await pool.idle();
+
+      expect(await reads.read("user:1")).toMatchObject({ found: false });
+    });
+
     it("does not know the outcome after the limit, and its copy follows a late commit", async () => {
       const { writes, reads, pool, clock, stats } = await openSlow();
       const write = writes.write(setOf({ value: "late" }), "direct");

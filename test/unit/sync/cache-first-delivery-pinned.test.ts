@@ -1,9 +1,27 @@
 import { describe, expect, it } from "@jest/globals";
 import { LockstepError } from "../../../src/model/lockstep-error.ts";
 import { cacheDown, storeDown } from "../../support/builders.ts";
-import { BATCH, SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
+import { SYNC_TIMEOUT_MS } from "../../support/cache-first-world.ts";
 import { farAhead, openDeliveryWorld } from "../../support/delivery-world.ts";
+import { runThrough } from "../../support/run-through.ts";
 import { deferred } from "../../support/steer.ts";
+
+/** All places of the pool are taken, until it is freed. */
+async function openSaturatedWorld() {
+  const world = await openDeliveryWorld({ concurrency: 1 });
+  const { clock, deliver, pool } = world;
+  const gate = deferred();
+  void pool.run(() => gate.promise, { limitMs: 60_000 });
+  return {
+    ...world,
+    deliver: (route: "direct" | "event") => runThrough(clock, deliver(route)),
+    freePool: async () => {
+      gate.resolve();
+      await pool.idle();
+      await clock.advance(0);
+    },
+  };
+}
 
 const refused = async () => {
   throw storeDown();
@@ -133,21 +151,38 @@ describe("CacheFirstDelivery, pinned, direct", () => {
     expect(log.told).toEqual([]);
   });
 
-  it("counts the wait for a place in the pool, and what was given up there never lands", async () => {
-    const { deliver, places, pool, clock, calls } = await openDeliveryWorld({ concurrency: 1 });
-    const gate = deferred();
-    const other = pool.run(() => gate.promise, { limitMs: 60_000 });
-    const answer = deliver("direct");
-    await clock.advance(0);
+  it("becomes an event where others take all places for half its time, and never lands", async () => {
+    const { deliver, places, stats, circuit, calls, freePool } = await openSaturatedWorld();
 
-    await clock.advance(BATCH.windowMs + SYNC_TIMEOUT_MS);
+    expect(await deliver("direct")).toBe("EVENT_BASED outbox");
 
-    expect(await answer).toBe("EVENT_BASED journal");
-    gate.resolve();
-    await other;
-    await pool.idle();
+    await freePool();
+    expect(calls).toEqual(["outbox.append", "onEvent"]);
+    expect(await places()).toEqual({ shadow: false, outbox: true, journal: true, cached: true });
+    expect(stats.report().failureRate).toBe(1);
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("stays in the journal where there is neither a place nor an outbox, in the time of one attempt", async () => {
+    const { deliver, places, steered, clock, freePool } = await openSaturatedWorld();
+    steered.outbox.on("append", unanswered);
+    const beforeMs = clock.monotonicMs();
+
+    expect(await deliver("direct")).toBe("EVENT_BASED journal");
+
+    expect(clock.monotonicMs() - beforeMs).toBeLessThanOrEqual(SYNC_TIMEOUT_MS + 250);
+    await freePool();
+    expect(await places()).toMatchObject({ shadow: false, outbox: false, journal: true });
+  });
+
+  it("is left to the sweep without a place where nobody waits for it", async () => {
+    const { delivery, entry, life, clock, calls, freePool } = await openSaturatedWorld();
+
+    delivery.deliverBehind(entry, "direct", life);
+    await clock.advance(10_000);
+
+    await freePool();
     expect(calls).toEqual([]);
-    expect(await places()).toMatchObject({ shadow: false, journal: true });
   });
 
   it("does not know the outcome where the store is ahead of the cache and the copy had to go", async () => {

@@ -132,6 +132,24 @@ describe("CacheFirstDelivery, unpinned, direct", () => {
     expect(await places()).toMatchObject({ cached: false });
   });
 
+  it("fails as refused where it never had a place and the outbox refuses, and never lands", async () => {
+    const { deliver, places, steered, clock, pool, calls } = await openDeliveryWorld({
+      maxmemoryPolicy: "allkeys-lru",
+      concurrency: 1,
+    });
+    const gate = deferred();
+    void pool.run(() => gate.promise, { limitMs: 60_000 });
+    steered.outbox.on("append", refused);
+
+    expect(await runThrough(clock, deliver("direct"))).toBe("STORE_UNAVAILABLE");
+
+    gate.resolve();
+    await pool.idle();
+    await clock.advance(0);
+    expect(calls).toEqual(["outbox.append", "cache.withdraw"]);
+    expect(await places()).toEqual({ shadow: false, outbox: false, journal: false, cached: false });
+  });
+
   it("does not know the outcome of a write that cannot be withdrawn, because it has replaced one of the journal", async () => {
     const { deliver, steered, redis, entry, places } = await openWorld();
     redis.markers.set(entry.key, 1);

@@ -15,6 +15,7 @@ import { deferred } from "../../support/steer.ts";
 
 const WINDOW_MS = 2;
 const LIMIT_MS = 2000;
+const PLACE_MS = 1000;
 
 async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
   const { ports, steered, steeredStates, clock, past } = await openCacheFirstWorld();
@@ -40,6 +41,7 @@ async function openWorld({ concurrency = 10, sizeMax = 3 } = {}) {
     circuit: new StoreCircuit(clock),
     clock,
     limitMs: LIMIT_MS,
+    placeMs: PLACE_MS,
     batch: { sizeMax, windowMs: WINDOW_MS },
     tell: async (versions) => {
       told.push(versions);
@@ -173,6 +175,25 @@ describe("DirectSync", () => {
     await Promise.all([other, first, second]);
 
     expect(bulks.map(keysOf)).toEqual([["a", "b"]]);
+  });
+
+  it("sends nothing of what never had a place, and what comes for the same key after it", async () => {
+    const { sync, bulks, clock, pool } = await openWorld({ concurrency: 1, sizeMax: 2 });
+    const place = deferred();
+    const other = pool.run(() => place.promise, { limitMs: 60_000 });
+    const given = [sync.apply(write("a", 1)), sync.apply(write("b")), sync.apply(write("c"))];
+    await clock.advance(0);
+    await clock.advance(WINDOW_MS + PLACE_MS);
+    const outcomes = (await Promise.all(given)).map(({ outcome }) => outcome);
+
+    const later = sync.apply(write("a", 2));
+    await clock.advance(0);
+    place.resolve();
+    await Promise.all([other, runThrough(clock, later)]);
+
+    expect(outcomes).toEqual(["never_begun", "never_begun", "never_begun"]);
+    expect(bulks.map((bulk) => bulk.map(({ version }) => version))).toEqual([[versionNo(2)]]);
+    expect((await later).outcome).toBe("done");
   });
 
   it("fails everyone in a batch that the store did not take, and nobody in the next", async () => {

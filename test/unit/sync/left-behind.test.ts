@@ -103,6 +103,7 @@ describe("a write of an epoch that the store has left", () => {
       circuit: new StoreCircuit(clock),
       clock,
       limitMs: SYNC_TIMEOUT_MS,
+      placeMs: SYNC_TIMEOUT_MS,
       batch: BATCH,
       tell: async (versions) => {
         told.push(versions);

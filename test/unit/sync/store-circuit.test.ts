@@ -101,6 +101,23 @@ describe("StoreCircuit", () => {
     expect(circuit.state).toBe("closed");
   });
 
+  it("takes an attempt that was never begun for no word about the store, also where it was to be the one", async () => {
+    const neverBegun = { outcome: "never_begun" } as const;
+    const { circuit: closed } = await afterFailures(4);
+    for (let i = 0; i < 5; i += 1) await closed.run(async () => neverBegun);
+    const beforeFifth = closed.state;
+    await closed.run(async () => silence);
+    const { clock, circuit } = await afterFailures(5);
+    await clock.advance(1000);
+
+    const answer = await circuit.run(async () => neverBegun);
+    const afterIt = circuit.state;
+    const next = await circuit.run(async () => done);
+
+    expect([beforeFifth, closed.state]).toEqual(["closed", "open"]);
+    expect([answer.outcome, afterIt, next.outcome]).toEqual(["never_begun", "open", "done"]);
+  });
+
   it("closes at the answer to an attempt that began before it opened", async () => {
     const { circuit } = await afterFailures(4);
     const answer = deferred<Bounded<string>>();

@@ -70,12 +70,35 @@ describe("SyncPool", () => {
 
     await clock.advance(500);
 
-    expect(await second).toEqual({ outcome: "timed_out" });
+    expect(await second).toEqual({ outcome: "never_begun" });
     expect(pool.load).toEqual({ active: 1, max: 1, queued: 0 });
     gate.resolve();
     await first;
     await pool.idle();
     expect([begun, late]).toEqual([false, []]);
+  });
+
+  it("leaves who waits for a place longer than it is told to the time for another way", async () => {
+    const { pool, clock } = openPool(1);
+    const gates = [deferred(), deferred(), deferred()];
+    const terms = { limitMs: 500, placeMs: 200 };
+    void pool.run(() => gates[0]!.promise, { limitMs: 10_000 });
+    const inTime = pool.run(() => gates[1]!.promise, terms);
+    const tooLate = pool.run(() => gates[2]!.promise, terms);
+    const answers: string[] = [];
+    void inTime.then(({ outcome }) => answers.push(`in time ${outcome}`));
+    void tooLate.then(({ outcome }) => answers.push(`too late ${outcome}`));
+    await clock.advance(199);
+    gates[0]!.resolve();
+    await clock.advance(1);
+    const afterPlaceMs = [...answers];
+
+    await clock.advance(300);
+
+    expect(afterPlaceMs).toEqual(["too late never_begun"]);
+    expect(answers).toEqual(["too late never_begun", "in time timed_out"]);
+    gates[1]!.resolve();
+    await pool.idle();
   });
 
   it("gives up waiting for a task that has begun, and hears of its late success", async () => {
