@@ -102,6 +102,17 @@ export const verifyCacheSync = defineTool({
         thresholdHours: z.number(),
       })
       .describe("Keys not written for longer than the threshold: information, not an issue."),
+    orphanedEntriesCheck: z
+      .strictObject({
+        orphanedKeys: z.array(z.string()).describe("At most 100."),
+        orphanedCount: z.number(),
+        namespaces: z
+          .array(z.string())
+          .describe("What known keys begin with (LOCKSTEP_NAMESPACES); none: all keys are known."),
+      })
+      .describe(
+        "Keys that the store holds outside every known namespace, of those that this call has looked at: a warning, not an issue.",
+      ),
     overallSyncHealth: z
       .enum(["HEALTHY", "ISSUES_DETECTED"])
       .describe("Of all that coverage counts: HEALTHY says nothing of keys that were not checked."),
@@ -153,6 +164,11 @@ function answerOf(report: SyncReport) {
       staleKeys: [...stale.keys],
       staleCount: stale.count,
       thresholdHours: stale.thresholdHours,
+    },
+    orphanedEntriesCheck: {
+      orphanedKeys: [...report.orphaned.keys],
+      orphanedCount: report.orphaned.count,
+      namespaces: [...report.orphaned.namespaces],
     },
     overallSyncHealth: report.healthy ? ("HEALTHY" as const) : ("ISSUES_DETECTED" as const),
     cursor: pass.cursor,

@@ -164,6 +164,7 @@ async function composeAround(
     clock,
     random,
     staleAfterHours,
+    namespaces: config.namespaces,
   });
   const modelParts = {
     registry: models,

@@ -201,6 +201,14 @@ export const configSchema = z.object({
     description: "After how long without a write verify_cache_sync lists a key as stale.",
     example: "168",
   }),
+  namespaces: list().default([]).register(variableFacts, {
+    env: "LOCKSTEP_NAMESPACES",
+    section: "Synchronisation",
+    values: "comma-separated, each the beginning of keys",
+    description:
+      "What the keys of every known namespace begin with: verify_cache_sync then also names stored keys that begin with none of these, as a warning. Without it, all keys are known.",
+    example: "user:,session:",
+  }),
   undoRetentionHours: hours().default(24).register(variableFacts, {
     env: "LOCKSTEP_UNDO_RETENTION_HOURS",
     section: "Synchronisation",

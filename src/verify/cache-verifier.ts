@@ -17,6 +17,7 @@ import {
   type Looker,
   withoutContents,
 } from "./looker.ts";
+import { Orphans } from "./orphans.ts";
 import { decodePass, encodePass, type PassPlace, type PassState } from "./pass-cursor.ts";
 import { judgeSample, type SampleFigures } from "./sample-figures.ts";
 import { Tally } from "./tally.ts";
@@ -72,6 +73,12 @@ export interface SyncReport {
     readonly count: number;
     readonly thresholdHours: number;
   };
+  /** Keys that the store has outside every known namespace: a warning, never an issue. */
+  readonly orphaned: {
+    readonly keys: readonly string[];
+    readonly count: number;
+    readonly namespaces: readonly string[];
+  };
   /** No issue in the pass so far. */
   readonly healthy: boolean;
   readonly tookMs: number;
@@ -86,6 +93,14 @@ export interface CacheVerifierParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly staleAfterHours: number;
+  /** What the keys of each known namespace begin with; without any, all keys are known. */
+  readonly namespaces?: readonly string[];
+}
+
+/** What becomes of the keys that a call looks at. */
+interface Sums {
+  readonly tally: Tally;
+  readonly orphans: Orphans;
 }
 
 type Checked = Pick<SyncReport, "pass" | "sample"> & {
@@ -103,13 +118,14 @@ export class CacheVerifier {
 
   /** Errors: INPUT_INVALID (also a cursor that is not of this store's), CACHE_UNAVAILABLE, STORE_UNAVAILABLE, ABORTED. */
   async verify(request: VerifyRequest = {}): Promise<SyncReport> {
-    const { clock, store, backlog, staleAfterHours } = this.#parts;
+    const { clock, store, backlog, staleAfterHours, namespaces = [] } = this.#parts;
     checkTogether(request);
     const startedMs = clock.monotonicMs();
-    const tally = new Tally();
+    const [tally, orphans] = [new Tally(), new Orphans(namespaces)];
+    const sums = { tally, orphans };
     const mode = request.mode ?? "full";
     const { prefix, compared, pass, sample } =
-      mode === "full" ? await this.#pass(request, tally) : await this.#sample(request, tally);
+      mode === "full" ? await this.#pass(request, sums) : await this.#sample(request, sums);
     const stale = await store.staleEntries({
       beforeMs: clock.nowMs() - staleAfterHours * 3_600_000,
       limit: NAMED_KEYS_MAX,
@@ -127,12 +143,13 @@ export class CacheVerifier {
       pass,
       sample,
       stale: { ...stale, thresholdHours: staleAfterHours },
+      orphaned: { keys: orphans.keys, count: orphans.count, namespaces },
       healthy: pass.issues === 0,
       tookMs: clock.monotonicMs() - startedMs,
     };
   }
 
-  async #pass(request: VerifyRequest, tally: Tally): Promise<Checked> {
+  async #pass(request: VerifyRequest, { tally, orphans }: Sums): Promise<Checked> {
     const { store, looker } = this.#parts;
     const begun = await this.#begin(request);
     const { prefix, compared } = begun;
@@ -142,6 +159,7 @@ export class CacheVerifier {
     const add = (found: readonly Found[], side: Side) => {
       const issuesBefore = tally.issues;
       tally.add(found);
+      if (side === "store") orphans.add(found);
       const { keys, issues } = sums[side];
       sums[side] = {
         keys: keys + found.length,
@@ -204,12 +222,14 @@ export class CacheVerifier {
     return state;
   }
 
-  async #sample(request: VerifyRequest, tally: Tally): Promise<Checked> {
+  async #sample(request: VerifyRequest, { tally, orphans }: Sums): Promise<Checked> {
     const { looker } = this.#parts;
     const { prefix = "", compared = "contents", sampleSize = SAMPLE_SIZE, signal } = request;
     const drawn = await drawSample(this.#parts, { prefix, size: sampleSize, signal });
+    const stored = new Set(drawn.storedKeys);
     const add = (found: readonly Found[]) => {
       tally.add(found);
+      orphans.add(found.filter(({ key }) => stored.has(key)));
       request.progress?.(tally.keysChecked, drawn.keys.length);
     };
     const suspects = new Suspects({ looker, tell: add, onIssues: request.onIssues });

@@ -23,6 +23,8 @@ export interface DrawRequest {
 
 export interface DrawnKeys {
   readonly keys: readonly string[];
+  /** Those of them that have a row. */
+  readonly storedKeys: readonly string[];
   /** How many keys there are on both sides together, about. */
   readonly population: number;
   /** Whether these are all of them. */
@@ -53,7 +55,8 @@ export async function drawSample(parts: DrawParts, request: DrawRequest): Promis
   const keys = [...rowKeys.keys, ...cachedOnly.slice(0, fromCache)];
   const isAll =
     rowKeys.isAll && cached.keys.length >= cached.total && fromCache >= cachedOnly.length;
-  return { keys, population: Math.max(population, keys.length), isAll };
+  const storedKeys = rowKeys.keys;
+  return { keys, storedKeys, population: Math.max(population, keys.length), isAll };
 }
 
 async function drawRows(

@@ -25,7 +25,12 @@ describe("drawSample", () => {
   it("draws nothing where there is nothing, and knows that this is all", async () => {
     const { draw } = await openWorld({});
 
-    expect(await draw(10)).toEqual({ keys: [], population: 0, isAll: true });
+    expect(await draw(10)).toEqual({
+      keys: [],
+      storedKeys: [],
+      population: 0,
+      isAll: true,
+    });
   });
 
   it("takes all keys, each once, where no more than wanted are there", async () => {
