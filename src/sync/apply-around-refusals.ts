@@ -3,6 +3,7 @@ import { ERRORS, type ErrorKind } from "../model/error-table.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { Version } from "../model/version.ts";
 import type { OutboxEvent } from "../store/outbox-port.ts";
+import { partlyLanded } from "../store/partly-landed.ts";
 import type { StatementLife } from "../store/statement-life.ts";
 import type { StorePort } from "../store/store-port.ts";
 import { newestPerKey } from "./project-batch.ts";
@@ -35,7 +36,8 @@ export function isRefusal(error: unknown): boolean {
 
 /**
  * Brings entries, each key once, into the shadow, and those that it refuses are in nobody's way: a bulk that fails
- * because of one entry is halved until that one stands alone. Fails as the store does where that is down.
+ * because of one entry is halved until that one stands alone. Fails as the store does where that is down, with UNKNOWN_OUTCOME
+ * where it goes down on the way.
  */
 export async function applyEntries(
   store: Pick<StorePort, "applyNewer">,
@@ -53,13 +55,18 @@ export async function applyEntries(
       return { versions: new Map(), refused: new Map([[alone.key, error]]) };
     }
   }
-  const half = Math.ceil(entries.length / 2);
-  const first = await applyEntries(store, entries.slice(0, half), life, method);
-  const second = await applyEntries(store, entries.slice(half), life, method);
-  return {
-    versions: new Map([...first.versions, ...second.versions]),
-    refused: new Map([...first.refused, ...second.refused]),
-  };
+  const middle = Math.ceil(entries.length / 2);
+  try {
+    const first = await applyEntries(store, entries.slice(0, middle), life, method);
+    const second = await applyEntries(store, entries.slice(middle), life, method);
+    return {
+      versions: new Map([...first.versions, ...second.versions]),
+      refused: new Map([...first.refused, ...second.refused]),
+    };
+  } catch (error) {
+    // A bulk that refuses one entry has mostly taken the others.
+    throw partlyLanded(error);
+  }
 }
 
 /** The same for events, of which only the newest of each key is written; where that is refused, the next older one. */

@@ -74,6 +74,25 @@ describe("applyEntries", () => {
       code: "STORE_UNAVAILABLE",
     });
   });
+
+  it.each([1, 2])(
+    "says that nobody knows what landed where the store goes away after it refused an entry, %d calls on",
+    async (callsLeft) => {
+      const store = storeWithout("b");
+      let calls = 0;
+      const failing = {
+        applyNewer: async (entries: readonly Entry[]) => {
+          calls += 1;
+          if (calls > callsLeft) throw storeDown();
+          return store.applyNewer(entries);
+        },
+      };
+
+      await expect(
+        applyEntries(failing, entriesOf("a", "b", "c", "d"), LIFE),
+      ).rejects.toMatchObject({ code: "UNKNOWN_OUTCOME" });
+    },
+  );
 });
 
 describe("applyEvents", () => {

@@ -1,6 +1,6 @@
 import mongoose, { type mongo } from "mongoose";
 import { chunksBySize } from "../../../lib/chunks-by-size.ts";
-import { LockstepError } from "../../../model/lockstep-error.ts";
+import { partlyLanded } from "../../partly-landed.ts";
 import { noteWrite } from "./write-times.ts";
 
 /** More gain nothing (measured, replica set); the driver itself would split only at 100,000. */
@@ -23,10 +23,7 @@ export function toBulks<T>(
   });
 }
 
-/**
- * Sends bulk after bulk. Once one has landed, a failure of a later one that says "nothing was written" is
- * UNKNOWN_OUTCOME, as it is not true of all.
- */
+/** Sends bulk after bulk; once one has landed, a failure of a later one is {@link partlyLanded}. */
 export async function eachBulk<T>(
   bulks: readonly T[],
   send: (bulk: T) => Promise<void>,
@@ -35,11 +32,7 @@ export async function eachBulk<T>(
     try {
       await send(bulk);
     } catch (error) {
-      const code = LockstepError.codeOf(error);
-      if (at === 0 || (code !== "STORE_UNAVAILABLE" && code !== "WRITE_EXPIRED")) throw error;
-      throw new LockstepError("UNKNOWN_OUTCOME", "Only a part of the writes landed.", {
-        cause: error,
-      });
+      throw at === 0 ? error : partlyLanded(error);
     }
   }
 }
