@@ -27,7 +27,7 @@ export interface WorldFaults {
   /** Messages between one machine, or all, and a server are lost, or held until it ends. */
   readonly partition: number | undefined;
   readonly eviction: number | undefined;
-  /** Not a time but the share of acknowledged copies that are evicted at once. */
+  /** Not a time but the share of acknowledged copies, and of those that nothing pins, that are evicted at once. */
   readonly evictionAtOnce: number;
   readonly policyFlip: number | undefined;
   /** Redis is restarted, or a replica promoted, with what it held up to two seconds before. */

@@ -1,5 +1,6 @@
 import type { Acknowledgement } from "../../src/cache/cache-authority-port.ts";
 import { bucketOf } from "../../src/model/bucket.ts";
+import type { WriteCommand } from "../../src/model/write-command.ts";
 import type { FakeRedis, FakeSnapshot } from "../support/fake-redis.ts";
 import type { FakeStore } from "../support/fake-store.ts";
 import type { WorldFaults } from "./faults.ts";
@@ -26,6 +27,9 @@ function keysOf(acknowledgements: unknown): readonly string[] {
 
 /** Its place among the clocks of the servers. */
 const STORE_CLOCK = 1;
+
+/** The share of fills after which Redis saves. */
+const FILLS_SAVED = 0.2;
 
 const POLICIES = ["noeviction", "volatile-lru", "allkeys-lru"];
 
@@ -90,12 +94,28 @@ export class Nemesis {
     );
   }
 
-  /** After a command that a server has carried out: what has just become clean may be evicted first. */
+  /**
+   * After a command that a server has carried out. What has just become clean, or unpinned was just written, may be evicted
+   * first; and a reader's fill, which may be older than a write on its way, may be the last that a disk has.
+   */
   afterCommand({ method, args }: Command): void {
+    if (this.#trouble.isOver) return;
+    this.#evictAtOnce(this.#evictableAfter(method, args));
+    const { faults, random } = this.#parts;
+    if (method === "fill" && faults.rollback !== undefined && random.fraction() < FILLS_SAVED)
+      this.#takeSnapshot();
+  }
+
+  #evictableAfter(method: string, args: readonly unknown[]): readonly string[] {
+    if (method === "settle") return [args[0] as string];
+    if (method === "acknowledge") return keysOf(args[0]);
+    const isUnpinned = this.#parts.redis.maxmemoryPolicy.startsWith("allkeys-");
+    return method === "write" && isUnpinned ? [(args[0] as WriteCommand).key] : [];
+  }
+
+  #evictAtOnce(keys: readonly string[]): void {
     const { faults, random, timeline, onChange } = this.#parts;
-    if (this.#trouble.isOver || (method !== "settle" && method !== "acknowledge")) return;
-    if (random.fraction() >= faults.evictionAtOnce) return;
-    const keys = method === "settle" ? [args[0] as string] : keysOf(args[0]);
+    if (keys.length === 0 || random.fraction() >= faults.evictionAtOnce) return;
     timeline.after(random.fraction() * 2, () => {
       for (const key of keys) this.#evictCopy(key);
       onChange();
