@@ -45,8 +45,8 @@ export async function runReconcile(
             const done = await operators.modelReconciler.reconcile(name, request);
             outcomes.push({ ...done, tookMs: Math.round(done.tookMs) });
           } catch (error) {
-            if (context.stop.aborted) throw error;
             outcomes.push({ model: name, error: textOf(error) });
+            if (context.stop.aborted) throw error;
           }
         }
       },
@@ -56,7 +56,7 @@ export async function runReconcile(
   } catch (error) {
     line.clear();
     // Whoever stops it in the middle still learns what became of the models before.
-    if (context.stop.aborted && outcomes.length > 0) tell();
+    if (context.stop.aborted && outcomes.some((one) => !hasFailed(one))) tell();
     throw error;
   } finally {
     line.clear();

@@ -58,6 +58,38 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
     60_000,
   );
 
+  it("tells of the models that it had gone through before it was stopped", async () => {
+    const users = Array.from({ length: USERS }, (_, at) => app.user(at + 1));
+    await app.store(app.user(1));
+    await backends.database.collection<{ _id: object }>("others").insertMany(users);
+    const variables = {
+      ...QUIET,
+      ...app.variablesOf(
+        { name: "first", collection: "users", key: "user:{_id}" },
+        { name: "second", collection: "others", key: "other:{_id}" },
+      ),
+      LOCKSTEP_RECONCILE_PER_SEC: "100",
+    };
+    const started = command.start(RECONCILE, backends.variables(variables));
+    await waitUntil(async () => (await backends.client.keys("other:*")).length > 0, {
+      what: "the second model to be begun",
+    });
+
+    const stopped = await stop(started, "SIGINT");
+
+    expect(stopped).toMatchObject({
+      code: 2,
+      stderr: told("The same command goes on from there."),
+    });
+    expect(JSON.parse(stopped.stdout)).toMatchObject({
+      complete: false,
+      models: [
+        { model: "first", created: 1, complete: true },
+        { model: "second", error: expect.stringContaining("ABORTED") },
+      ],
+    });
+  }, 60_000);
+
   it("leaves one that hangs as a crash would leave it", async () => {
     await app.store(...Array.from({ length: USERS }, (_, at) => app.user(at + 1)));
     const held = command.proxied.redis.holdAt((piece) => piece.includes(`lock:${MODEL}:`));
