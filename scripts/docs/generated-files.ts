@@ -1,4 +1,5 @@
 import { listTools } from "../../src/app/list-tools.ts";
+import { renderAlertSchema } from "./render-alert-schema.ts";
 import { renderConfig } from "./render-config.ts";
 import { renderEnvExample } from "./render-env-example.ts";
 import { renderErrors } from "./render-errors.ts";
@@ -9,6 +10,7 @@ import { renderTools } from "./render-tools.ts";
 export function renderGeneratedFiles(): ReadonlyMap<string, string> {
   return new Map([
     [".env.example", renderEnvExample()],
+    ["docs/alert.schema.json", renderAlertSchema()],
     ["docs/CONFIG.md", renderConfig()],
     ["docs/ERRORS.md", renderErrors()],
     ["docs/models.schema.json", renderModelsSchema()],

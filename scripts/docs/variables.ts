@@ -5,8 +5,8 @@ export function defaultOf({ field, defaultText }: Variable): string {
   if (defaultText !== undefined) return defaultText;
   const preset = configSchema.shape[field].parse(undefined);
   if (preset === undefined || preset === null) return "not set";
-  if (typeof preset === "object") return preset.length === 0 ? "none" : preset.join(",");
-  return String(preset);
+  if (Array.isArray(preset)) return preset.length === 0 ? "none" : preset.join(",");
+  return typeof preset === "object" ? JSON.stringify(preset) : String(preset);
 }
 
 export function groupBySection(

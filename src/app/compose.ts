@@ -45,6 +45,7 @@ import { CacheLink } from "./cache-link.ts";
 import type { Environment } from "./environment.ts";
 import { storeIdUnlessDown } from "./first-contact.ts";
 import { keyHistory } from "./key-history.ts";
+import { openAlerter } from "./open-alerts.ts";
 import { openJobs } from "./open-jobs.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 
@@ -198,6 +199,7 @@ async function composeAround(
       circuit.state !== "closed" || (side.cacheCircuit ?? circuit).state !== "closed",
     by,
   });
+  const alerter = await openAlerter(config, environment, { opened, by });
   const healthCheck = new HealthCheck({
     verifier: cacheVerifier,
     store,
@@ -206,6 +208,7 @@ async function composeAround(
     log,
     intervalMs: config.healthIntervalMs,
     keep: jobs.keepHealth,
+    listener: alerter,
   });
   const purger = new Purger({
     purge: opened.purge,
@@ -251,6 +254,7 @@ async function composeAround(
       load,
       recovery,
       pressure,
+      alerts: alerter,
       clock,
     }),
   });
@@ -294,6 +298,7 @@ async function composeAround(
       closers.push("direct syncs", () => pool.idle());
       projector.start();
       closers.push("projector", () => projector.stop());
+      closers.push("alerts", () => alerter?.stop());
       healthCheck.start();
       closers.push("health check", () => healthCheck.stop());
       jobs.start();

@@ -1,6 +1,7 @@
 import type { CacheFactsPort } from "../cache/cache-facts-port.ts";
 import type { Config } from "../config/schema.ts";
 import { Doctor } from "../doctor/doctor.ts";
+import type { AlertWays } from "../doctor/judge-alerts.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import type { StoreFactsPort } from "../store/store-facts-port.ts";
@@ -21,7 +22,22 @@ export async function openDoctor(
     ...surroundings,
     cache: await cacheFacts(config, surroundings),
     store: await storeFacts(config, surroundings),
+    alertWays: alertWaysOf(config),
   });
+}
+
+const LOOPBACK = /^(localhost|127\..*|\[::1\])$/;
+
+function alertWaysOf(config: Config): AlertWays {
+  const { alertWebhookUrl, alertWebhookHeaders, alertSlackUrl, alertEmailTo } = config;
+  const { protocol, hostname } = new URL(alertWebhookUrl ?? "https://localhost");
+  return {
+    webhook: alertWebhookUrl !== undefined,
+    isInTheClear:
+      protocol === "http:" && !LOOPBACK.test(hostname) && alertWebhookHeaders !== undefined,
+    slack: alertSlackUrl !== undefined,
+    mailAddresses: alertEmailTo.length,
+  };
 }
 
 async function cacheFacts(

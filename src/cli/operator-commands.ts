@@ -9,12 +9,26 @@ export interface OperatorCommandHelp {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export type OperatorCommandName = "backup" | "check" | "doctor" | "reconcile_cache" | "restore";
+export type OperatorCommandName =
+  | "alert"
+  | "backup"
+  | "check"
+  | "doctor"
+  | "reconcile_cache"
+  | "restore";
 
 const JSON_OPTION = "print the answer as one line of JSON";
 
 /** In the order in which help lists them. */
 export const OPERATOR_COMMANDS: readonly OperatorCommandHelp[] = [
+  {
+    name: "alert",
+    title: "Try where alerts go",
+    usage: "--test [--json]",
+    description:
+      "Sends a test to every way that the LOCKSTEP_ALERT_… variables name: webhook, Slack, email. Says what came of each, after a few attempts where it is not there at once. Asks neither cache nor store.",
+    options: { "--test": "send it", "--json": JSON_OPTION },
+  },
   {
     name: "backup",
     title: "Write the shadow into a file",

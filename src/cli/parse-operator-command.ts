@@ -4,11 +4,20 @@ import type { OperatorCommandName } from "./operator-commands.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** A command that is no tool: it looks at, keeps or puts back a whole deployment. */
-export type OperatorCommand = LookCommand | BackupCommand | RestoreCommand | ReconcileCommand;
+export type OperatorCommand =
+  | AlertCommand
+  | LookCommand
+  | BackupCommand
+  | RestoreCommand
+  | ReconcileCommand;
 
 interface AnyCommand {
   /** Print one line of JSON. */
   readonly json: boolean;
+}
+
+export interface AlertCommand extends AnyCommand {
+  readonly kind: "alert";
 }
 
 export interface LookCommand extends AnyCommand {
@@ -49,6 +58,13 @@ export function parseOperatorCommand(
   words: readonly string[],
 ): OperatorCommand {
   switch (kind) {
+    case "alert": {
+      const { flags } = readWords(kind, words, { flags: ["json", "test"] });
+      if (flags.has("test")) return { kind, json: flags.has("json") };
+      throw new UsageError(
+        "lockstep alert sends nothing without --test. See lockstep alert --help",
+      );
+    }
     case "doctor":
     case "check": {
       const { flags } = readWords(kind, words, { flags: ["json", "strict"] });

@@ -33,6 +33,7 @@ async function run(command: Command, context: CliContext): Promise<ExitCode> {
       const { callTool } = await import("./call-tool.ts");
       return callTool(command, context);
     }
+    case "alert":
     case "doctor":
     case "check":
     case "backup":
@@ -64,6 +65,10 @@ async function runOperatorCommand(
   context: CliContext,
 ): Promise<ExitCode> {
   switch (command.kind) {
+    case "alert": {
+      const { runAlert } = await import("./run-alert.ts");
+      return runAlert(command, context);
+    }
     case "doctor": {
       const { runDoctor } = await import("./run-doctor.ts");
       return runDoctor(command, context);

@@ -51,6 +51,7 @@ function howToGoOn(command: OperatorCommand): string {
         : "Run it again: what is there by now is only looked at.";
     case "reconcile_cache":
       return command.checkOnly ? CHANGED_NOTHING : "The same command goes on from there.";
+    case "alert":
     case "check":
     case "doctor":
       return CHANGED_NOTHING;

@@ -2,11 +2,16 @@ import { z } from "zod";
 import {
   address,
   flag,
+  headers,
   list,
+  mailAddress,
+  mailAddresses,
+  mailServer,
   oneOf,
   ratio,
   schedule,
   share,
+  webAddress,
   wholeNumber,
 } from "./variable-types.ts";
 
@@ -27,6 +32,7 @@ export interface VariableFacts {
     | "Models"
     | "Synchronisation"
     | "Checks"
+    | "Alerts"
     | "Limits"
     | "HTTP"
     | "Process";
@@ -37,8 +43,7 @@ const variableFacts = z.registry<VariableFacts>();
 const hours = () => wholeNumber(1, 24 * 366);
 const milliseconds = (min = 1) => wholeNumber(min, 24 * 3_600_000);
 
-/** Every variable the server reads, in the order in which the documentation lists them. */
-export const configSchema = z.object({
+const variablesSchema = z.object({
   redisUrl: address(["redis", "rediss"]).optional().register(variableFacts, {
     env: "REDIS_URL",
     section: "Backends",
@@ -412,6 +417,70 @@ export const configSchema = z.object({
     example: "0",
   }),
 
+  alertWebhookUrl: webAddress().optional().register(variableFacts, {
+    env: "LOCKSTEP_ALERT_WEBHOOK_URL",
+    section: "Alerts",
+    description:
+      "Where the health check posts an alert as JSON when its result changes; docs/alert.schema.json describes the body.",
+    example: "https://alerts.example.com/lockstep",
+    secret: "all",
+  }),
+  alertWebhookHeaders: headers().optional().register(variableFacts, {
+    env: "LOCKSTEP_ALERT_WEBHOOK_HEADERS",
+    section: "Alerts",
+    values: "a JSON object",
+    description: "HTTP headers that go with it, such as a token.",
+    example: '{"authorization":"Bearer a-long-random-text"}',
+    secret: "all",
+  }),
+  alertSlackUrl: webAddress().optional().register(variableFacts, {
+    env: "LOCKSTEP_ALERT_SLACK_URL",
+    section: "Alerts",
+    description: "The incoming webhook of a Slack channel for the same alerts.",
+    example: "https://hooks.slack.com/services/…",
+    secret: "all",
+  }),
+  alertSmtpUrl: mailServer().optional().register(variableFacts, {
+    env: "LOCKSTEP_ALERT_SMTP_URL",
+    section: "Alerts",
+    values: "smtp:// or smtps://",
+    description:
+      "The mail server that sends the same alerts to LOCKSTEP_ALERT_EMAIL_TO. With a user and password, smtp:// insists on STARTTLS, except to this machine.",
+    example: "smtp://lockstep:password@mail.example.com:587",
+    secret: "password",
+  }),
+  alertEmailFrom: mailAddress().optional().register(variableFacts, {
+    env: "LOCKSTEP_ALERT_EMAIL_FROM",
+    section: "Alerts",
+    description: "Who these mails are from.",
+    example: "lockstep@example.com",
+  }),
+  alertEmailTo: mailAddresses().default([]).register(variableFacts, {
+    env: "LOCKSTEP_ALERT_EMAIL_TO",
+    section: "Alerts",
+    values: "comma-separated",
+    description: "Whom they are for.",
+    example: "ops@example.com,oncall@example.com",
+  }),
+  alertRemindHours: wholeNumber(0, 24 * 366)
+    .default(24)
+    .register(variableFacts, {
+      env: "LOCKSTEP_ALERT_REMIND_HOURS",
+      section: "Alerts",
+      unit: "h",
+      values: "0 = never",
+      description: "After how long an alert is repeated while what it says lasts.",
+      example: "4",
+    }),
+  alertTimeoutMs: milliseconds().default(10_000).register(variableFacts, {
+    env: "LOCKSTEP_ALERT_TIMEOUT_MS",
+    section: "Alerts",
+    unit: "ms",
+    description:
+      "How long one attempt to deliver an alert may take. There are four, over half a minute, and again with the next health check.",
+    example: "30000",
+  }),
+
   keyMaxBytes: wholeNumber(1, 8_192).default(1_024).register(variableFacts, {
     env: "LOCKSTEP_KEY_MAX_BYTES",
     section: "Limits",
@@ -526,6 +595,21 @@ export const configSchema = z.object({
     description: "How long running calls may still take when the server is told to stop.",
     example: "30000",
   }),
+});
+
+/** Every variable the server reads, in the order in which the documentation lists them. */
+export const configSchema = variablesSchema.superRefine((config, context) => {
+  const needs = (field: keyof typeof config, other: string) =>
+    context.addIssue({ code: "custom", path: [field], message: `is of no use without ${other}` });
+  const { alertSmtpUrl, alertEmailFrom, alertEmailTo } = config;
+  if (alertSmtpUrl !== undefined && alertEmailFrom === undefined)
+    needs("alertSmtpUrl", "LOCKSTEP_ALERT_EMAIL_FROM");
+  if (alertSmtpUrl !== undefined && alertEmailTo.length === 0)
+    needs("alertSmtpUrl", "LOCKSTEP_ALERT_EMAIL_TO");
+  if (alertSmtpUrl === undefined && alertEmailTo.length > 0)
+    needs("alertEmailTo", "LOCKSTEP_ALERT_SMTP_URL");
+  if (config.alertWebhookUrl === undefined && config.alertWebhookHeaders !== undefined)
+    needs("alertWebhookHeaders", "LOCKSTEP_ALERT_WEBHOOK_URL");
 });
 
 /** The parsed configuration. Values are ready to use; nothing else reads the environment. */

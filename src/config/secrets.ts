@@ -7,8 +7,8 @@ export function maskConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     listVariables().map(({ field, secret }) => {
       const value = config[field];
-      if (secret === undefined || typeof value !== "string") return [field, value];
-      return [field, secret === "all" ? MASK : maskAddress(value)];
+      if (secret === undefined || value === undefined) return [field, value];
+      return [field, typeof value === "string" && secret !== "all" ? maskAddress(value) : MASK];
     }),
   );
 }
@@ -29,8 +29,10 @@ export function makeRedactor(config: Config): (text: string) => string {
 function findSecrets(config: Config): readonly string[] {
   const secrets = listVariables().flatMap(({ field, secret }) => {
     const value = config[field];
-    if (secret === undefined || typeof value !== "string") return [];
-    return secret === "all" ? [value] : secretsOfAddress(value);
+    if (secret === undefined || value === undefined || value === null) return [];
+    if (typeof value === "object") return Object.values(value).map(String).flatMap(secretsOfHeader);
+    const text = String(value);
+    return secret === "all" ? [text] : secretsOfAddress(text);
   });
   const forms = secrets.flatMap((secret) => [secret, decode(secret)]);
   // A line of the log is JSON, in which some letters have another form.
@@ -57,6 +59,11 @@ function secretsOfAddress(address: string): readonly string[] {
   const password = USER_INFO.exec(address)?.[3] ?? "";
   const parameters = [...address.matchAll(SECRET_PARAMETER)].map((match) => match[2] ?? "");
   return [password, ...parameters].filter((secret) => secret !== "");
+}
+
+/** The whole of it, and what follows the name of a scheme, as in `Bearer …`. */
+function secretsOfHeader(header: string): readonly string[] {
+  return [header, /^\S+ +(.+)$/.exec(header)?.[1] ?? ""].filter((secret) => secret !== "");
 }
 
 function decode(text: string): string {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CronSchedule } from "../lib/cron-schedule.ts";
+import { isRecord } from "../lib/is-record.ts";
 
 // The environment gives text. These turn it into values, and say in one phrase which texts they take.
 
@@ -87,6 +88,84 @@ export function address(schemes: readonly string[]) {
   return z
     .string()
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { error: rule });
+}
+
+/** The address of a web server, for which user and password belong in a header. */
+export function webAddress() {
+  return z.string().refine(isWebAddress, {
+    error: "must be an address that begins with http:// or https://, without user and password",
+  });
+}
+
+function isWebAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === "" && password === "";
+}
+
+/** The address of a mail server. */
+export function mailServer() {
+  return z
+    .string()
+    .refine((text) => /^smtps?:\/\/[^/]/.test(text) && URL.canParse(text) && isDecodable(text), {
+      error:
+        "must be an address such as smtp://user:password@host:587 or smtps://host, with characters such as @ and : in the password written as %40 and %3A",
+    });
+}
+
+function isDecodable(address: string): boolean {
+  const { username, password } = new URL(address);
+  try {
+    decodeURIComponent(`${username}${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const MAIL_ADDRESS = /^[^\s@<>,;"]+@[^\s@<>,;"]+$/;
+
+export function mailAddress() {
+  return z.string().regex(MAIL_ADDRESS, { error: "must be an address such as ops@example.com" });
+}
+
+/** Comma-separated. */
+export function mailAddresses() {
+  return list().refine((addresses) => addresses.every((one) => MAIL_ADDRESS.test(one)), {
+    error: "must be addresses such as ops@example.com, separated by commas",
+  });
+}
+
+/** Names of headers that a request has anyway, and that would break it if they said something else. */
+const OWN_HEADERS = new Set(["connection", "content-length", "content-type", "transfer-encoding"]);
+
+/** HTTP headers, as a JSON object of texts. */
+export function headers() {
+  return z.string().transform((text, context): Readonly<Record<string, string>> => {
+    const fields = jsonOf(text);
+    const isFine =
+      isRecord(fields) &&
+      Object.entries(fields).every(
+        ([name, value]) =>
+          /^[\w!#$%&'*+.^`|~-]+$/.test(name) &&
+          !OWN_HEADERS.has(name.toLowerCase()) &&
+          typeof value === "string" &&
+          /^[\x20-\x7e]*$/.test(value),
+      );
+    if (isFine) return fields as Record<string, string>;
+    return refuse(
+      context,
+      'must be a JSON object of HTTP headers, such as {"authorization":"Bearer …"}, without those that say how the body is sent',
+    );
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function refuse(context: { addIssue(issue: string): void }, rule: string): never {

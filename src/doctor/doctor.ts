@@ -4,6 +4,7 @@ import { type Bounded, within } from "../lib/deadline.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { StoreFacts, StoreFactsPort } from "../store/store-facts-port.ts";
 import { type Finding, ok, problem, worstOf } from "./finding.ts";
+import { type AlertWays, judgeAlerts } from "./judge-alerts.ts";
 import { judgeBinding } from "./judge-binding.ts";
 import { judgeCache } from "./judge-cache.ts";
 import { judgeClocks, type NamedClocks } from "./judge-clocks.ts";
@@ -28,6 +29,7 @@ export interface DoctorParts {
   readonly clock: Clock;
   readonly nodeVersion: string;
   readonly configWarnings: readonly string[];
+  readonly alertWays: AlertWays;
 }
 
 /**
@@ -57,6 +59,7 @@ export class Doctor {
       ...sideFindings("store connection", storeLook, judgeStore),
       ...(cacheLook === undefined ? [] : [bindingOf(cacheFacts, storeFacts)]),
       judgeClocks(clocksOf(cacheFacts, storeFacts)),
+      judgeAlerts(this.#parts.alertWays),
     ];
     return {
       state: worstOf(findings),

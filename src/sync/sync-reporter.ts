@@ -20,12 +20,20 @@ export interface SyncReporterAnswer extends SyncStatsReport {
   readonly cacheCircuit: CircuitState | null;
   /** What new writes of this process meet, and have met. */
   readonly pressure: PressureCounts;
+  /** Of this process; undefined where alerts have no way to go. */
+  readonly alerts: AlertFigures | undefined;
   readonly mode: SyncMode;
   /** Undefined where the cache has no state that it could lose. */
   readonly recovery: RecoveryReport | undefined;
   readonly pid: number;
   /** Since when this process counts, milliseconds since 1970. */
   readonly sinceMs: number;
+}
+
+/** Alerts that were delivered, and that could not be after all attempts. */
+export interface AlertFigures {
+  readonly delivered: number;
+  readonly failed: number;
 }
 
 /** How long counting what waits may take, milliseconds: who asks about a store that hangs should not hang too. */
@@ -41,6 +49,7 @@ export class SyncReporter {
   readonly #load: LoadDetector;
   readonly #recovery: Recovery | undefined;
   readonly #pressure: Pick<BackPressure, "counts">;
+  readonly #alerts: { readonly counts: AlertFigures } | undefined;
   readonly #clock: Clock;
   readonly #sinceMs: number;
 
@@ -53,6 +62,7 @@ export class SyncReporter {
     readonly load: LoadDetector;
     readonly recovery: Recovery | undefined;
     readonly pressure: Pick<BackPressure, "counts">;
+    readonly alerts: { readonly counts: AlertFigures } | undefined;
     readonly clock: Clock;
   }) {
     this.#pool = parts.pool;
@@ -63,6 +73,7 @@ export class SyncReporter {
     this.#load = parts.load;
     this.#recovery = parts.recovery;
     this.#pressure = parts.pressure;
+    this.#alerts = parts.alerts;
     this.#clock = parts.clock;
     this.#sinceMs = parts.clock.nowMs();
   }
@@ -77,6 +88,7 @@ export class SyncReporter {
       circuit: this.#circuit.state,
       cacheCircuit: this.#cacheCircuit?.state ?? null,
       pressure: this.#pressure.counts(),
+      alerts: this.#alerts?.counts,
       mode: this.#load.mode,
       recovery: this.#recovery?.report,
       pid: process.pid,

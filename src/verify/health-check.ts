@@ -14,6 +14,14 @@ export interface CheckedHealth {
   readonly came: { readonly report: SyncReport } | { readonly error: unknown };
 }
 
+/** Hears what came of each check; must return at once and not fail. */
+export interface HealthListener {
+  /** `lease`: unknown = the store did not say whether this process is the one that checks, and the check came to nothing. */
+  checked(checked: CheckedHealth, lease: "held" | "unknown"): void;
+  /** Another process checks. */
+  leftToAnother(): void;
+}
+
 /**
  * Verifies everything every interval and logs the result. Of all processes on the same store one does it: the lease
  * outlasts the pause between two checks, so its holder keeps it while it lives.
@@ -25,6 +33,7 @@ export class HealthCheck {
   readonly #intervalMs: number;
   readonly #clock: Clock;
   readonly #keep: (checked: CheckedHealth) => Promise<void>;
+  readonly #listener: HealthListener | undefined;
   readonly #owner: string;
   readonly #loop: WorkerLoop;
   #keeping: Promise<void> = Promise.resolve();
@@ -38,6 +47,7 @@ export class HealthCheck {
     readonly intervalMs: number;
     /** Where results go beside the log. */
     readonly keep?: (checked: CheckedHealth) => Promise<void>;
+    readonly listener?: HealthListener | undefined;
   }) {
     this.#verifier = parts.verifier;
     this.#store = parts.store;
@@ -45,6 +55,7 @@ export class HealthCheck {
     this.#intervalMs = parts.intervalMs;
     this.#clock = parts.clock;
     this.#keep = parts.keep ?? (async () => undefined);
+    this.#listener = parts.listener;
     this.#owner = parts.random.hex(8);
     // A check at start-up would slow every short-lived process down.
     this.#loop = new WorkerLoop(
@@ -75,13 +86,18 @@ export class HealthCheck {
   async #check(signal: AbortSignal): Promise<"done" | "left_to_another"> {
     const [atMs, startedMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
     let came: CheckedHealth["came"];
+    let lease: "held" | "unknown" = "unknown";
     try {
       const mine = await this.#store.acquireLease(
         LEASE,
         this.#owner,
         Math.round(this.#intervalMs * 1.5),
       );
-      if (!mine) return "left_to_another";
+      if (!mine) {
+        this.#listener?.leftToAnother();
+        return "left_to_another";
+      }
+      lease = "held";
       const report = await this.#verifier.verify({ signal });
       came = { report };
       if (report.healthy) {
@@ -105,6 +121,7 @@ export class HealthCheck {
       came = { error };
     }
     const tookMs = this.#clock.monotonicMs() - startedMs;
+    this.#listener?.checked({ atMs, tookMs, came }, lease);
     this.#keeping = this.#keep({ atMs, tookMs, came }).catch((error: unknown) => {
       // What it says is in the log already.
       this.#log.debug({ err: error }, "The result of a health check could not be kept");

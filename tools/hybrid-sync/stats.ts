@@ -61,6 +61,13 @@ export const hybridSyncStats = defineTool({
         refused: z.number().describe("Writes that were refused with OVERLOADED."),
       })
       .describe("What new writes meet now, and have met."),
+    alerts: z
+      .strictObject({
+        delivered: z.number().describe("To each way that is configured."),
+        failed: z.number().describe("After all attempts; the next health check tries again."),
+      })
+      .nullable()
+      .describe("Of the health checks of this process; null where no way is configured."),
     mode: z.enum(["hybrid", "event-only"]),
     recovery: z
       .strictObject({
@@ -84,9 +91,10 @@ export const hybridSyncStats = defineTool({
   }),
   annotations: reads,
   async handle(_args, { syncReporter }: Pick<Services, "syncReporter">) {
-    const { pool, backlog, recovery, sinceMs, ...rest } = await syncReporter.report();
+    const { pool, backlog, recovery, alerts, sinceMs, ...rest } = await syncReporter.report();
     return {
       ...rest,
+      alerts: alerts ?? null,
       recovery: recovery === undefined ? null : recoveryAnswer(recovery),
       pool: { ...pool, utilization: pool.active / pool.max },
       unprocessedOutboxEvents: backlog?.unprocessed ?? null,

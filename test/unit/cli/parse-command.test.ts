@@ -52,6 +52,7 @@ describe("parseCommand", () => {
   });
 
   it.each([
+    [["alert", "--test"], { kind: "alert", json: false }],
     [["doctor"], { kind: "doctor", json: false, strict: false }],
     [["doctor", "--strict", "--json"], { kind: "doctor", json: true, strict: true }],
     [["check", "--json"], { kind: "check", json: true, strict: false }],
@@ -105,6 +106,7 @@ describe("parseCommand", () => {
   });
 
   it.each([
+    [["alert"], "sends nothing without --test"],
     [["doctor", "--jso"], "has no option --jso. Did you mean --json?"],
     [["doctor", "--json=yes"], "--json takes no value"],
     [["doctor", "now"], "lockstep doctor does not take now"],

@@ -74,6 +74,14 @@ describe("parseConfig", () => {
     ["REDIS_URL", "http://user:hunter22@cache"],
     ["MONGODB_URI", "postgres://user:hunter22@store"],
     ["LOCKSTEP_HTTP_TOKEN", "hunter22 with spaces"],
+    ["LOCKSTEP_ALERT_WEBHOOK_URL", "https://user:hunter22@alerts.example.com"],
+    ["LOCKSTEP_ALERT_WEBHOOK_URL", "ftp://alerts.example.com/hunter22"],
+    ["LOCKSTEP_ALERT_WEBHOOK_HEADERS", '{"authorization":"hunter22\\n"}'],
+    ["LOCKSTEP_ALERT_WEBHOOK_HEADERS", '{"content-length":"hunter22"}'],
+    ["LOCKSTEP_ALERT_WEBHOOK_HEADERS", "authorization: hunter22"],
+    ["LOCKSTEP_ALERT_SLACK_URL", "hunter22"],
+    ["LOCKSTEP_ALERT_SMTP_URL", "http://user:hunter22@mail.example.com"],
+    ["LOCKSTEP_ALERT_SMTP_URL", "smtp://user:hunter22%@mail.example.com"],
   ])("refuses a wrong %s without repeating what it holds", (name, text) => {
     const error = refusal({ [name]: text });
 
@@ -103,6 +111,34 @@ describe("parseConfig", () => {
       );
     },
   );
+
+  it("reads where alerts go", () => {
+    const { config } = parseConfig({
+      LOCKSTEP_ALERT_WEBHOOK_URL: "https://alerts.example.com/hook",
+      LOCKSTEP_ALERT_WEBHOOK_HEADERS: '{"authorization":"Bearer token"}',
+      LOCKSTEP_ALERT_SMTP_URL: "smtps://user:p%40ss@mail.example.com",
+      LOCKSTEP_ALERT_EMAIL_FROM: "lockstep@example.com",
+      LOCKSTEP_ALERT_EMAIL_TO: "a@example.com, b@example.com",
+    });
+
+    expect(config).toMatchObject({
+      alertWebhookHeaders: { authorization: "Bearer token" },
+      alertEmailTo: ["a@example.com", "b@example.com"],
+      alertRemindHours: 24,
+      alertTimeoutMs: 10_000,
+    });
+    expect(Object.isFrozen(config.alertWebhookHeaders)).toBe(true);
+  });
+
+  it.each([
+    [{ LOCKSTEP_ALERT_SMTP_URL: "smtp://mail.example.com" }, "without LOCKSTEP_ALERT_EMAIL_FROM"],
+    [{ LOCKSTEP_ALERT_SMTP_URL: "smtp://mail.example.com" }, "without LOCKSTEP_ALERT_EMAIL_TO"],
+    [{ LOCKSTEP_ALERT_EMAIL_TO: "a@example.com" }, "without LOCKSTEP_ALERT_SMTP_URL"],
+    [{ LOCKSTEP_ALERT_WEBHOOK_HEADERS: "{}" }, "without LOCKSTEP_ALERT_WEBHOOK_URL"],
+    [{ LOCKSTEP_ALERT_EMAIL_TO: "nobody" }, "must be addresses such as"],
+  ])("refuses %j, which would send nothing", (variables, rule) => {
+    expect(refusal(variables).message).toContain(rule);
+  });
 
   it("refuses a placeholder that nobody has filled in, and says so", () => {
     const error = refusal({ REDIS_URL: "$" + "{REDIS_URL}", MONGODB_URI: "$" + "{input:mongo}" });

@@ -51,6 +51,7 @@ function doctorOf(
     clock: manualClock,
     nodeVersion: "v22.0.0",
     configWarnings: [],
+    alertWays: { webhook: false, isInTheClear: false, slack: false, mailAddresses: 0 },
   });
 }
 

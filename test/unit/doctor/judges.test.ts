@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { worstOf } from "../../../src/doctor/finding.ts";
 import { isAtLeastVersion } from "../../../src/doctor/is-at-least.ts";
+import { judgeAlerts } from "../../../src/doctor/judge-alerts.ts";
 import { judgeBinding } from "../../../src/doctor/judge-binding.ts";
 import { judgeClocks } from "../../../src/doctor/judge-clocks.ts";
 import { judgeProcess } from "../../../src/doctor/judge-process.ts";
@@ -80,4 +81,21 @@ it.each([
   [["warning", "problem", "ok"], "problem"],
 ] as const)("the worst of %j is %s", (states, worst) => {
   expect(worstOf(states.map((state) => ({ state })))).toBe(worst);
+});
+
+describe("The ways of alerts", () => {
+  const none = { webhook: false, isInTheClear: false, slack: false, mailAddresses: 0 };
+
+  it.each([
+    ["may be none", none, "ok", "They are only logged"],
+    ["are named", { ...none, slack: true, mailAddresses: 2 }, "ok", "Slack, 2 mail addresses;"],
+    [
+      "are warned of where headers go to another machine in the clear",
+      { ...none, webhook: true, isInTheClear: true },
+      "warning",
+      "plain HTTP",
+    ],
+  ])("%s", (_, ways, state, says) => {
+    expect(judgeAlerts(ways)).toMatchObject({ state, says: expect.stringContaining(says) });
+  });
 });

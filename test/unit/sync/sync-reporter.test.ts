@@ -20,6 +20,7 @@ async function openWorld() {
     load,
     recovery,
     pressure: { counts: () => ({ level: "calm", slowed: 0, refused: 0 }) },
+    alerts: undefined,
     clock,
   });
   return { ...world, reporter, startedMs };

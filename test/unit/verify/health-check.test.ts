@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { HealthCheck } from "../../../src/verify/health-check.ts";
+import { type CheckedHealth, HealthCheck } from "../../../src/verify/health-check.ts";
 import { storeDown } from "../../support/builders.ts";
 import { type CacheFirstWorld, openCacheFirstWorld } from "../../support/cache-first-world.ts";
 import { RecordingLog } from "../../support/recording-log.ts";
@@ -14,8 +14,17 @@ function healthCheckIn(world: CacheFirstWorld) {
   const verifier = verifierIn(world);
   const log = new RecordingLog();
   const { store } = ports;
-  const check = new HealthCheck({ verifier, store, clock, random, log, intervalMs: INTERVAL_MS });
-  return { check, log };
+  const heard: string[] = [];
+  const listener = {
+    checked({ came }: CheckedHealth, lease: string) {
+      const what = "error" in came ? "failed" : came.report.healthy ? "good" : "issues";
+      heard.push(`${what}, lease ${lease}`);
+    },
+    leftToAnother: () => void heard.push("left to another"),
+  };
+  const intervalMs = INTERVAL_MS;
+  const check = new HealthCheck({ verifier, store, clock, random, log, intervalMs, listener });
+  return { check, log, heard };
 }
 
 async function openWorld() {
@@ -105,8 +114,33 @@ describe("HealthCheck", () => {
     expect(world.log.told).toHaveLength(3);
   });
 
+  it("tells its listener what came of each check, and whether the check is this process'", async () => {
+    const world = await openWorld();
+    const { check, heard, signal, redis, steered } = world;
+    const other = healthCheckIn(world);
+
+    await check.run(signal);
+    await other.check.run(signal);
+    redis.set("user:1", "foreign");
+    await check.run(signal);
+    redis.isUp = false;
+    await check.run(signal);
+    steered.store.on("acquireLease", async () => {
+      throw storeDown();
+    });
+    await check.run(signal);
+
+    expect(heard).toEqual([
+      "good, lease held",
+      "issues, lease held",
+      "failed, lease held",
+      "failed, lease unknown",
+    ]);
+    expect(other.heard).toEqual(["left to another"]);
+  });
+
   it("says nothing of a check that was cut short by the process' end", async () => {
-    const { check, log, steered } = await openWorld();
+    const { check, log, heard, steered } = await openWorld();
     const stop = new AbortController();
     steered.store.on("scanContents", async (proceed) => {
       stop.abort();
@@ -116,5 +150,6 @@ describe("HealthCheck", () => {
     await check.run(stop.signal);
 
     expect(log.told).toEqual([]);
+    expect(heard).toEqual([]);
   });
 });
