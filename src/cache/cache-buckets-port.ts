@@ -51,6 +51,11 @@ export interface CacheBucket {
   readonly epoch: number | undefined;
   /** The last version that was minted here, as far as the cache still knows; undefined = it knows nothing. */
   readonly lastVersion: Version | undefined;
+  /**
+   * The `seq` of the last write that was minted here without a marker, which may have been evicted before the store had
+   * it; undefined = none, as far as the cache still knows. What another hand has made of it counts as the last of all.
+   */
+  readonly lastUnpinnedSeq: number | undefined;
   /** Says which state it was, and on which server. */
   readonly token: string;
 }

@@ -289,11 +289,12 @@ export class Recovery {
 
   /** What was minted after the last version that the cache knows, and what it may not have heard of before. */
   async #dropOlder(found: CacheBucket): Promise<"done" | "moved"> {
-    const { lastVersion } = found;
+    const { lastVersion, lastUnpinnedSeq } = found;
     if (lastVersion === undefined)
       return this.#dropOlderThanRange(found, { above: NOTHING, below: undefined });
     if ((await this.#dropOlderThanLateOnes(found, lastVersion)) === "moved") return "moved";
-    return this.#dropOlderThanRange(found, { above: untoldSince(lastVersion), below: undefined });
+    const above = knownUntil(lastVersion, lastUnpinnedSeq);
+    return this.#dropOlderThanRange(found, { above, below: undefined });
   }
 
   /**
@@ -451,11 +452,15 @@ function isRecovered({ isCurrent, epoch = 0 }: CacheBucket, stored: BucketState 
 }
 
 /**
- * Unpinned, what was written may be evicted before it lands, and its place be filled with what was there before. That copy
- * goes when the cache is told of the landing, and comes back with a state that was saved before then.
+ * Up to which version the cache's copies are as new as the rows. Unpinned, what was written may be evicted before it lands,
+ * and its place be filled with what was there before. That copy goes when the cache is told of the landing, and comes
+ * back with a state that was saved before then. Where every write of that time had its marker, no reader fills anything before it is told.
  */
-function untoldSince(lastVersion: Version): Version {
-  return formatVersion(epochOf(lastVersion), Math.max(0, seqOf(lastVersion) - UNTOLD_US));
+function knownUntil(lastVersion: Version, lastUnpinnedSeq: number | undefined): Version {
+  const untoldSinceSeq = Math.max(0, seqOf(lastVersion) - UNTOLD_US);
+  return lastUnpinnedSeq !== undefined && lastUnpinnedSeq > untoldSinceSeq
+    ? formatVersion(epochOf(lastVersion), untoldSinceSeq)
+    : lastVersion;
 }
 
 /** Enough to look into; a log line should stay a line. */

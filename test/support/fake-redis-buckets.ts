@@ -43,13 +43,14 @@ export class FakeBuckets implements CacheBucketsPort {
   async states(buckets: readonly number[] = ALL_BUCKETS): Promise<readonly CacheBucket[]> {
     await this.#connection.bind();
     return buckets.map((bucket) => {
-      const { run, epoch, seq = 0 } = this.#redis.states.get(bucket) ?? {};
+      const { run, epoch, seq = 0, unpinnedSeq } = this.#redis.states.get(bucket) ?? {};
       return {
         bucket,
         isCurrent: run === this.#redis.run,
         incarnation: this.#redis.run,
         epoch,
         lastVersion: epoch === undefined ? undefined : formatVersion(epoch, seq),
+        lastUnpinnedSeq: unpinnedSeq,
         token: this.#tokenOf(bucket),
       };
     });

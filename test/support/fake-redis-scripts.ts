@@ -65,7 +65,7 @@ export class FakeScripts {
     if (refused !== undefined) return refused;
 
     const existed = this.#existed(key);
-    const version = this.#mint(key);
+    const version = this.#mint(key, pinned);
     if (pinned && !redis.markers.has(key)) redis.markers.set(key, seqOf(version));
     const mark = command.idempotencyMark;
     const entry = entryOf(command, {
@@ -241,11 +241,12 @@ export class FakeScripts {
     return this.#redis.markers.has(key) ? ABSENT : undefined;
   }
 
-  #mint(key: string): Version {
+  #mint(key: string, pinned: boolean): Version {
     const state = this.#redis.states.get(bucketOf(key));
     if (state === undefined)
       throw new TypeError("A script runs only in a bucket that has its state.");
     state.seq = Math.max(state.seq + 1, this.#redis.takeTimeUs());
+    if (!pinned) state.unpinnedSeq = state.seq;
     return formatVersion(state.epoch ?? FIRST_EPOCH, state.seq);
   }
 

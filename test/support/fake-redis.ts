@@ -23,6 +23,8 @@ export interface BucketState {
   readonly run: string;
   readonly epoch?: number;
   seq: number;
+  /** Of the last write without a marker. */
+  unpinnedSeq?: number;
 }
 
 /** Everything that a server holds. */

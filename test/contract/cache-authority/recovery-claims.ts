@@ -92,6 +92,25 @@ export function describeRecovering(openHarness: OpenCacheAuthorityHarness): void
       });
     });
 
+    it("tell the last write that had no marker, also after the policy has changed, and after a restart", async () => {
+      const { cache, raw } = await open({ maxmemoryPolicy: "allkeys-lru" });
+      await writeEntry(cache);
+      const last = await writeEntry(cache);
+      await raw.setPolicy("noeviction");
+      await cache.refreshPolicy();
+      await writeEntry(cache);
+      await raw.restart();
+
+      expect(await bucketIn(cache)).toMatchObject({ lastUnpinnedSeq: seqOf(last.version) });
+    });
+
+    it("tell of no write without a marker where each had one", async () => {
+      const { cache } = await open();
+      await writeEntry(cache);
+
+      expect(await bucketIn(cache)).toMatchObject({ lastUnpinnedSeq: undefined });
+    });
+
     it("know nothing after everything was lost, and are tied to the same store again", async () => {
       const { cache, raw, openAnother } = await open();
       await writeEntry(cache);

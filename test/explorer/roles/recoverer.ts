@@ -157,10 +157,11 @@ function findAgain(
 }
 
 /** It may have landed, and been told to Redis, after the state was saved that Redis has come back with. */
-function mayBeUntold({ rules }: Setting, row: Entry, state: Redis["state"]): boolean {
+function mayBeUntold({ mode, rules }: Setting, row: Entry, state: Redis["state"]): boolean {
   if (state === null) return false;
   const isOfEarlierEpoch = epochOf(row.version) < state.epoch;
-  return isOfEarlierEpoch ? rules.recovery_looks_back : rules.recovery_looks_below;
+  if (isOfEarlierEpoch) return rules.recovery_looks_back;
+  return mode === "unpinned" && rules.recovery_looks_below;
 }
 
 function dropOld(

@@ -57,37 +57,45 @@ describe("Recovery", () => {
     await world.expectRecovered();
   });
 
-  it("looks at rows of its own epoch eleven minutes back, of earlier ones an hour, and at no others that its copies must know", async () => {
-    const world = await openRecoveryWorld();
-    const process = await world.openProcess();
-    await process.inStep();
-    world.restart();
-    await process.recovery.recoverAll();
-    await process.inStep("{user:1}later");
-    await world.clock.advance(661_000);
-    await process.inStep("{user:1}last");
-    world.restart();
-    const looked: string[] = [];
-    const asked: string[] = [];
-    process.steered.buckets.on("dropOlder", (proceed, [, rows]) => {
-      asked.push(...(rows as readonly RowVersion[]).map(({ key }) => key));
-      return proceed();
-    });
-    process.steered.bucketStates.on("rowsAbove", (proceed, [page]) => {
-      const { above, limit } = page as RowsAbovePage;
-      if (limit > 1) looked.push(above);
-      return proceed();
-    });
+  it.each([
+    { policy: "allkeys-lru", backUs: 660_000_000, keys: [KEY, "{user:1}last"] },
+    { policy: "noeviction", backUs: 0, keys: [KEY] },
+  ])(
+    "looks at rows of its own epoch $backUs us back under $policy, of earlier ones an hour, and at no others that its copies must know",
+    async ({ policy, backUs, keys }) => {
+      const world = await openRecoveryWorld();
+      const process = await world.openProcess();
+      world.redis.maxmemoryPolicy = policy;
+      await process.cache.refreshPolicy();
+      await process.inStep();
+      world.restart();
+      await process.recovery.recoverAll();
+      await process.inStep("{user:1}later");
+      await world.clock.advance(661_000);
+      await process.inStep("{user:1}last");
+      world.restart();
+      const looked: string[] = [];
+      const asked: string[] = [];
+      process.steered.buckets.on("dropOlder", (proceed, [, rows]) => {
+        asked.push(...(rows as readonly RowVersion[]).map(({ key }) => key));
+        return proceed();
+      });
+      process.steered.bucketStates.on("rowsAbove", (proceed, [page]) => {
+        const { above, limit } = page as RowsAbovePage;
+        if (limit > 1) looked.push(above);
+        return proceed();
+      });
 
-    await process.recovery.recoverAll();
+      await process.recovery.recoverAll();
 
-    const seq = world.redis.states.get(BUCKET)?.seq ?? 0;
-    expect(looked).toEqual([
-      formatVersion(1, seq - 3_600_000_000),
-      formatVersion(2, seq - 660_000_000),
-    ]);
-    expect(asked).toEqual([KEY, "{user:1}last"]);
-  });
+      const seq = world.redis.states.get(BUCKET)?.seq ?? 0;
+      expect(looked).toEqual([
+        formatVersion(1, seq - 3_600_000_000),
+        formatVersion(2, seq - backUs),
+      ]);
+      expect(asked).toEqual(keys);
+    },
+  );
 
   it("looks at the store's epoch once more after it has installed its own", async () => {
     const world = await openRecoveryWorld();

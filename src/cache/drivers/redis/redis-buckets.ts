@@ -38,7 +38,7 @@ export class RedisBuckets implements CacheBucketsPort {
       await this.#binding.bind(storeId);
       states = await this.#read(buckets);
     }
-    return states.map(([, run = "", epoch = "", seq], at) => {
+    return states.map(([, run = "", epoch = "", seq, unpinned = null], at) => {
       const found: FoundState = { incarnation: id, run: run ?? "", epoch: epoch ?? "" };
       // What another hand has made of them says nothing.
       const knownEpoch = digits(epoch, 8);
@@ -52,16 +52,19 @@ export class RedisBuckets implements CacheBucketsPort {
           knownEpoch === undefined || knownSeq === undefined
             ? undefined
             : formatVersion(knownEpoch, knownSeq),
+        lastUnpinnedSeq: unpinned === null ? undefined : (digits(unpinned, 16) ?? knownSeq),
         token: JSON.stringify(found),
       };
     });
   }
 
-  /** Store, run, epoch and seq of each. */
+  /** Store, run, epoch, seq and the seq of the last write without a marker, of each. */
   #read(buckets: readonly number[]): Promise<(string | null)[][]> {
     return this.#connection.command("states", (client) =>
       Promise.all(
-        buckets.map((bucket) => client.hmget(stateKey(bucket), "store", "run", "epoch", "seq")),
+        buckets.map((bucket) =>
+          client.hmget(stateKey(bucket), "store", "run", "epoch", "seq", "unpinned"),
+        ),
       ),
     );
   }

@@ -128,9 +128,11 @@ if ARGV[14] ~= '' then
   records = remember(records, ARGV[14], version)
 end
 
-redis.call('HSET', KEYS[3], 'seq', seq_text)
 if ARGV[7] == '1' then
+  redis.call('HSET', KEYS[3], 'seq', seq_text)
   redis.call('ZADD', KEYS[4], 'NX', seq_text, KEYS[1])
+else
+  redis.call('HSET', KEYS[3], 'seq', seq_text, 'unpinned', seq_text)
 end
 local rest = records .. (ARGV[6] == '' and '' or '|' .. ARGV[6])
 local deadline = ''
