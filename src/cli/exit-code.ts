@@ -1,5 +1,6 @@
 import { isRecord } from "../lib/is-record.ts";
 import { ERRORS, type ErrorKind } from "../model/error-table.ts";
+import type { SkipReason } from "../models/plan-change.ts";
 import type { CallReply } from "../transport/call-reply.ts";
 import { CLASSES } from "../verify/classify.ts";
 
@@ -52,6 +53,15 @@ const LEAVES_SOMETHING: Readonly<Record<string, (answer: Answer) => boolean>> = 
   verify_key_sync: ({ inSync }) => inSync !== true,
 };
 
+/** Why an entry was left as it is although somebody should look at it; an orphan that the model keeps is meant to stay. */
+const UNSETTLED: readonly SkipReason[] = [
+  "missingTimestamps",
+  "otherType",
+  "undecodable",
+  "withoutKey",
+  "lockstepKeys",
+];
+
 /** What a script learns from a reply without reading it. Total: a tool of a newer server that this one does not know is taken at its word. */
 export function exitCodeOf(tool: string, reply: CallReply): ExitCode {
   const { isError, structuredContent } = reply;
@@ -82,7 +92,7 @@ function isDrift(copies: unknown): boolean {
 
 function leavesEntries(answer: Answer): boolean {
   if (modelsOf(answer).some(({ complete }) => complete !== true)) return true;
-  const left = ["conflicts", "errors", "missingTimestamps"];
+  const left = ["conflicts", "errors", ...UNSETTLED];
   const changes = answer["checkOnly"] === true ? ["created", "updated", "removed"] : [];
   return sumOverModels(answer, [...left, ...changes]) > 0;
 }

@@ -34,6 +34,7 @@ describeWith(["redis", "mongodb"], "A long command that is told to stop", () => 
       const started = command.start(RECONCILE, backends.variables(settings({ perSec: 100 })));
       const records = backends.database.collection("lockstep_records");
       await waitUntil(async () => (await records.countDocuments()) > 0, {
+        withinMs: 30_000,
         what: "its first place",
       });
 

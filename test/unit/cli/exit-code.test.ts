@@ -62,11 +62,20 @@ const ANSWERS: Readonly<
     1: [planned({ missing: 2 }, 2), planned({ lost: 1 }, 0)],
   },
   reconcile_model: {
-    0: [reconciled(), reconciled({ created: 3, updated: 2, removed: 1 }), reconciled({}, true)],
+    0: [
+      reconciled(),
+      reconciled({ skipped: 2, keptOrphans: 2 }),
+      reconciled({ created: 3, updated: 2, removed: 1 }),
+      reconciled({}, true),
+    ],
     1: [
       reconciled({ conflicts: 1 }),
       reconciled({ errors: 1 }),
       reconciled({ missingTimestamps: 1 }),
+      reconciled({ otherType: 1 }),
+      reconciled({ undecodable: 1 }),
+      reconciled({ withoutKey: 1 }),
+      reconciled({ lockstepKeys: 1 }),
       reconciled({ complete: false }),
       reconciled({ created: 1 }, true),
       reconciled({ removed: 1 }, true),
