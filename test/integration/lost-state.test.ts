@@ -1,3 +1,5 @@
+import { readdir, readFile, stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
 import { bucketOf } from "../../src/model/bucket.ts";
@@ -10,6 +12,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const SNAPSHOTS = ["--dbfilename", "dump.rdb"] as const;
 const EVERY_WRITE = ["--appendonly", "yes", "--appendfsync", "always"] as const;
+const EVERY_SECOND = ["--appendonly", "yes", "--appendfsync", "everysec"] as const;
 
 for (const [server, version] of [
   ["redis", "system"],
@@ -119,6 +122,45 @@ for (const [server, version] of [
         dropped: 0,
         lostWrites: 0,
       });
+      expect(await healthOf(lockstep)).toBe("HEALTHY");
+    });
+
+    it("loses the last second of its append-only file, and nothing that was told to be in the store", async () => {
+      const redis = await start(...EVERY_SECOND);
+      const lockstep = await openOn(redis.url);
+      await set(lockstep, "in the store", "first");
+      const file = await appendOnlyFileOf(redis);
+      await waitUntil(async () => (await readFile(file, "latin1")).includes("first"));
+      const { size: bytesOnDisk } = await stat(file);
+      const stored = await set(lockstep, "in the store", "last");
+      expect(stored.durable).toBe("shadow");
+      await backends.fault.set({ commands: ["update", "insert"], errorCode: 96 });
+      const lost = await set(lockstep, "journal only", "gone");
+      expect(lost.durable).toBe("journal");
+
+      // As a machine that fails leaves the file: a process that is killed loses nothing of what it has given to the system.
+      await redis.kill("SIGKILL");
+      await truncate(file, bytesOnDisk);
+      await redis.restart();
+      await backends.fault.lift();
+
+      expect(await get(lockstep, "in the store")).toMatchObject({
+        value: "last",
+        version: stored.version,
+      });
+      expect(await get(lockstep, "journal only")).toMatchObject({ found: false });
+      await waitUntil(async () => {
+        const { recovery } = await lockstep.call("hybrid_sync_stats");
+        expect(recovery).toMatchObject({
+          dropped: 1,
+          lostWrites: 1,
+          lost: [{ key: "journal only", version: lost.version }],
+        });
+        return true;
+      });
+      const after = await set(lockstep, "journal only", "again");
+      expect(after.version > lost.version).toBe(true);
+      expect((await backends.rowOf("journal only"))?.lastValue).toBe("again");
       expect(await healthOf(lockstep)).toBe("HEALTHY");
     });
 
@@ -284,4 +326,13 @@ for (const [server, version] of [
       );
     });
   });
+}
+
+/** What a young server appends to; since 7.0 in a folder of its own, beside the base. */
+async function appendOnlyFileOf({ dir }: RedisServer): Promise<string> {
+  const names = await readdir(dir, { recursive: true });
+  const name = names.find((one) => /\.incr\.aof$|^appendonly\.aof$/.test(one));
+  if (name === undefined)
+    throw new Error(`There is no append-only file among ${names.join(", ")}.`);
+  return join(dir, name);
 }
