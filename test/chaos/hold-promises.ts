@@ -1,9 +1,7 @@
 import { expect, it } from "@jest/globals";
 import { describeWith } from "../support/servers/describe-with.ts";
-import type { ServerName } from "../support/servers/found-servers.ts";
-import { families } from "./families.ts";
+import { families, needsOf } from "./families.ts";
 import { describeFailure } from "./report.ts";
-import type { Family } from "./run/family.ts";
 import { runChaos } from "./run/run-chaos.ts";
 
 /** Generous: most of a run is waiting, and a run that stands still tells why by itself, in half of this. */
@@ -14,7 +12,7 @@ export function describeFamilies(names: readonly string[]): void {
   for (const name of names) {
     const family = families.find((one) => one.name === name);
     if (family === undefined) throw new Error(`There is no family ${name}.`);
-    describeWith(serversOf(family), `chaos: ${name}`, () => {
+    describeWith(needsOf(family), `chaos: ${name}`, () => {
       it(
         "breaks no promise",
         async () => {
@@ -28,8 +26,4 @@ export function describeFamilies(names: readonly string[]): void {
       );
     });
   }
-}
-
-function serversOf({ backends }: Family): readonly ServerName[] {
-  return [backends.redis === "6.2" ? "redis-6.2" : "redis", "mongodb"];
 }

@@ -1,3 +1,11 @@
 import { describeFamilies } from "./hold-promises.ts";
 
-describeFamilies(["policy-flips", "redis-restarts", "rollbacks", "failovers"]);
+describeFamilies([
+  "policy-flips",
+  "redis-links",
+  "redis-restarts",
+  "rollbacks",
+  "redis-6.2-rollbacks",
+  "failovers",
+  "everything-at-once",
+]);

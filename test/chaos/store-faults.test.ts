@@ -1,3 +1,10 @@
 import { describeFamilies } from "./hold-promises.ts";
 
-describeFamilies(["processes", "store-outages", "squeezed-lru"]);
+describeFamilies([
+  "processes",
+  "store-outages",
+  "replica-set",
+  "clocks",
+  "squeezed-lru",
+  "squeezed-rollbacks",
+]);

@@ -24,6 +24,7 @@ export const splitBrain: FaultKind = (random, { servers }) => {
   return {
     subject: "redis",
     name: `promote the replica for all but server-${at}, and later for that too`,
+    splits: true,
     async begin(world) {
       await world.detachReplica();
       world.leadToReplica(world.redisLinks.filter((_, link) => link !== at));

@@ -9,6 +9,8 @@ export interface Fault {
   readonly subject: Subject;
   /** For people: "kill server-1 (SIGKILL)". */
   readonly name: string;
+  /** While it lasts, some processes use another Redis than the others do. */
+  readonly splits?: boolean;
   begin(world: ChaosWorld): Promise<void>;
   /** Mends what `begin` broke. A fault that is over at once has nothing to mend. */
   end?(world: ChaosWorld): Promise<void>;
@@ -17,6 +19,7 @@ export interface Fault {
 /** What a plan must know of the world before it is opened. */
 export interface Shape {
   readonly servers: number;
+  readonly keys: number;
 }
 
 /** Decides a fault of one kind. */

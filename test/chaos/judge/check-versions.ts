@@ -1,13 +1,12 @@
 import type { Outcome, RecordedCall } from "../run/recorded-call.ts";
+import { Floors, type Held } from "./floors.ts";
+import { groupByKey } from "./group-by-key.ts";
 import { type LogicalWrite, logicalWrites } from "./logical-writes.ts";
 import type { Violation } from "./violation.ts";
 
 /** Something that shows a version of a key: a write that was told, or a read. */
-interface Sighting {
-  readonly version: string;
+interface Sighting extends Held {
   readonly beganMs: number;
-  readonly endedMs: number;
-  readonly name: string;
   readonly isWrite: boolean;
 }
 
@@ -38,7 +37,7 @@ function checkKey(calls: readonly RecordedCall[], writes: readonly LogicalWrite[
   const floors = new Floors(sightings);
   return [
     ...unlikeVersions(writes, reads, versions),
-    ...sightings.flatMap((sighting) => floors.objection(sighting)),
+    ...sightings.flatMap((sighting) => objection(sighting, floors)),
     ...reads.flatMap((read) => missedWrites(read, writes, floors)),
     ...writes.flatMap((write) => brokenCondition(write, writes, versions)),
   ];
@@ -94,30 +93,15 @@ function unlikeVersions(
   return [...twice, ...unlike];
 }
 
-/** The newest version that anybody had in hand by a time. */
-class Floors {
-  readonly #steps: { readonly atMs: number; readonly version: string; readonly name: string }[] =
-    [];
-
-  constructor(sightings: readonly Sighting[]) {
-    for (const { endedMs, version, name } of sightings.toSorted((a, b) => a.endedMs - b.endedMs)) {
-      if (version > (this.#steps.at(-1)?.version ?? "")) {
-        this.#steps.push({ atMs: endedMs, version, name });
-      }
-    }
-  }
-
-  before(ms: number): { readonly version: string; readonly name: string } | undefined {
-    return this.#steps.findLast(({ atMs }) => atMs < ms);
-  }
-
-  objection({ version, beganMs, name, isWrite }: Sighting): string[] {
-    const floor = this.before(beganMs);
-    if (floor === undefined || floor.version < version) return [];
-    if (floor.version === version && !isWrite) return [];
-    const did = isWrite ? "was written as" : "read";
-    return [`${name} ${did} ${version}, after ${floor.name} had ${floor.version}`];
-  }
+function objection(
+  { version, beganMs, name, isWrite }: Sighting,
+  floors: Floors,
+): readonly string[] {
+  const floor = floors.before(beganMs);
+  if (floor === undefined || floor.version < version) return [];
+  if (floor.version === version && !isWrite) return [];
+  const did = isWrite ? "was written as" : "read";
+  return [`${name} ${did} ${version}, after ${floor.name} had ${floor.version}`];
 }
 
 /** Nothing was found, although something must have been there. */
@@ -160,14 +144,4 @@ function brokenCondition(
   return mayBeDeleted
     ? []
     : [`${name} was written over ${last[1]}, although it asked for nothing there`];
-}
-
-function groupByKey<T extends { readonly key: string }>(items: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(item.key);
-    if (group === undefined) groups.set(item.key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -3,12 +3,15 @@ import type { Outcome, RecordedCall } from "../run/recorded-call.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkFinal, lostFromJournal } from "./check-final.ts";
 import { checkLinearizable } from "./check-register.ts";
+import { checkSurvivors } from "./check-survivors.ts";
 import { checkVersions } from "./check-versions.ts";
 import { withoutUntold } from "./without-untold.ts";
 
 type Span = readonly [beganMs: number, endedMs: number];
 
 const versionOf = (number: number) => String(number).padStart(24, "0");
+/** Of the next epoch. */
+const laterVersionOf = (number: number) => `00000001${String(number).padStart(16, "0")}`;
 
 function call(
   request: RecordedCall["request"],
@@ -50,6 +53,10 @@ function read(value: string | null, version: number | undefined, span: Span, ter
     { kind: "read", value, version: told, source: "cache", mayBeBehind: false },
     span,
   );
+}
+
+function behind(answered: RecordedCall): RecordedCall {
+  return { ...answered, outcome: { ...answered.outcome, mayBeBehind: true } as Outcome };
 }
 
 function written(version: number, durable: "shadow" | "journal" = "shadow"): Outcome {
@@ -196,6 +203,99 @@ describe("the judge of a history", () => {
 
     expect(checkAnswers(again, strict)).toHaveLength(1);
     expect(checkAnswers(reused, strict)).toHaveLength(1);
+  });
+});
+
+describe("the judge of a history in which Redis has lost something", () => {
+  const pinned = { mayShowRefused: false, splits: [] };
+  const unpinned = { mayShowRefused: true, splits: [] };
+  const told = call({ tool: "kv_set", value: "c" }, written(3, "journal"), [31, 32]);
+  const deletion = (outcome: Outcome, span: Span) => call({ tool: "kv_delete" }, outcome, span);
+  const unknown: Outcome = { kind: "unknown", code: "ECONNRESET" };
+
+  it.each([
+    ["a read of an older write", [read("a", 1, [33, 34])]],
+    ["a read that finds nothing", [read(null, undefined, [33, 34])]],
+    ["an older value without a version", [read("a", undefined, [33, 34])]],
+    [
+      "a read that finds nothing before the delete came",
+      [read(null, undefined, [33, 34]), del(4, [35, 36])],
+    ],
+    [
+      "a read that finds nothing but an older delete",
+      [del(1, [5, 11]), read(null, undefined, [33, 34])],
+    ],
+    [
+      "a read of what was older long before it was lost",
+      [told, read("c", 3, [33, 34]), read("a", 1, [35, 36])],
+    ],
+    ["a write below one that was told before", [told, set("d", 3, [33, 34])]],
+  ])("is told of %s where Redis has lost something", (_what, after) => {
+    expect(checkSurvivors([a, b, ...after], pinned)).toHaveLength(1);
+    expect(checkSurvivors([a, b, ...after], unpinned)).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      "what was in the journal alone is gone",
+      [told, read("c", 3, [33, 34]), read("b", 2, [35, 36])],
+    ],
+    ["the read was under way when the write was told", [read("a", 1, [29, 40])]],
+    ["the answer says that it may be behind", [behind(read("a", 1, [33, 34]))]],
+    ["a delete has survived", [del(3, [31, 32]), read(null, undefined, [33, 34])]],
+    ["a delete may have", [deletion(unknown, [31, 32]), read(null, undefined, [33, 34])]],
+    ["a delete is under way", [read(null, undefined, [33, 35]), del(3, [34, 36])]],
+    [
+      "a write is shown of which nobody was told",
+      [untold("c", [31, 32]), read("c", 3, [33, 34]), read("b", 2, [35, 36])],
+    ],
+    [
+      "a value without a version may be newer",
+      [untold("c", [31, 32]), read("c", undefined, [33, 34])],
+    ],
+    [
+      "a write has come back under a newer version",
+      [set("a", 3, [31, 32]), read("a", undefined, [33, 34])],
+    ],
+  ])("finds nothing wrong where %s", (_when, after) => {
+    expect(checkSurvivors([a, b, ...after], pinned)).toEqual([]);
+  });
+
+  it("asks of an idempotent write that is carried out anew what it asks of any other", () => {
+    const once = { idempotencyKey: "once" };
+    const again = [
+      call({ tool: "kv_set", value: "c", ...once }, written(3, "journal"), [31, 32]),
+      set("c", 4, [33, 34], once),
+    ];
+
+    expect(checkSurvivors([a, b, ...again, read("c", 4, [35, 36])], pinned)).toEqual([]);
+    expect(checkSurvivors([a, b, ...again, read("b", 2, [35, 36])], pinned)).toHaveLength(1);
+  });
+
+  it("takes a delete that was refused for one that may be shown only where nothing is pinned", () => {
+    const history = [
+      b,
+      deletion(refusal("STORE_UNAVAILABLE"), [31, 33]),
+      read(null, undefined, [32, 34]),
+    ];
+
+    expect(checkSurvivors(history, pinned)).toHaveLength(1);
+    expect(checkSurvivors(history, unpinned)).toEqual([]);
+  });
+
+  it("lets a process show what an earlier epoch had while another has left it behind, and then no more", () => {
+    const splits = [{ fromMs: 25, untilMs: 40 }];
+    const later = { ...b, outcome: { ...written(2), version: laterVersionOf(2) } as Outcome };
+
+    expect(checkSurvivors([a, later, read("a", 1, [33, 34])], { ...pinned, splits })).toEqual([]);
+    expect(checkSurvivors([a, later, read("a", 1, [41, 42])], { ...pinned, splits })).toHaveLength(
+      1,
+    );
+    expect(checkSurvivors([a, b, read("a", 1, [33, 34])], { ...pinned, splits })).toHaveLength(1);
+    expect(checkSurvivors([a, later, set("c", 3, [33, 34])], { ...pinned, splits })).toEqual([]);
+    expect(checkSurvivors([a, later, set("c", 3, [41, 42])], { ...pinned, splits })).toHaveLength(
+      1,
+    );
   });
 });
 

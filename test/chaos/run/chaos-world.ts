@@ -20,9 +20,10 @@ const DATABASE = "chaos";
 /** A port that only root may listen on, and hardly anybody does. */
 const NOBODY_PORT = 1;
 
-/** Short, so that faults are met within a small run; a backlog is not overdue within any run. */
+/** These are short, so that faults are met within a small run; a backlog is not overdue within any run. */
+const SYNC_TIMEOUT_MS = 500;
+
 const PACE = {
-  LOCKSTEP_SYNC_TIMEOUT_MS: "500",
   LOCKSTEP_OUTBOX_INTERVAL_MS: "200",
   LOCKSTEP_SYNC_OBJECTIVE_MS: String(3_600_000),
 };
@@ -299,6 +300,7 @@ async function openParts(family: Family, folder: string, closers: Closer[]): Pro
           : `mongodb://127.0.0.1:${storeLink.port}/${DATABASE}?directConnection=true`,
       // Every way that a write can go is in the mix.
       LOCKSTEP_SYNC_MODE: at % 2 === 0 ? "hybrid" : "event-only",
+      LOCKSTEP_SYNC_TIMEOUT_MS: String(family.syncTimeoutMs ?? SYNC_TIMEOUT_MS),
       ...PACE,
       ...clocks.servers[at]?.env,
     });

@@ -18,6 +18,8 @@ export interface Family {
   readonly keys: number;
   /** Redis and the server processes run with a clock that faults can set. */
   readonly steppedClock?: boolean;
+  /** How long a call waits for the store, milliseconds; short where nothing else is said, so that small runs meet what comes after. */
+  readonly syncTimeoutMs?: number;
   /** Weight of each value, bytes. */
   readonly valueBytes?: number;
   readonly faults: readonly FaultKind[];
@@ -26,15 +28,15 @@ export interface Family {
   readonly mustEvict?: readonly KeyKind[];
 }
 
-/** What holds in a family beyond what always does: writes in shadow and outbox survive, and all converges. */
+/** What holds in a family beyond what always does: writes in shadow and outbox survive, reads know of them, and all converges. */
 export interface Promises {
-  /** Redis keeps what it had: writes in the journal survive too, and a repetition is always recognised. */
-  readonly redisKeepsData: boolean;
   /**
-   * strict: every key is one register. withoutUntold: a read may have shown a write whose caller was never told that it
-   * stands. none: not after a rollback.
+   * Redis keeps what it had: writes in the journal survive too, a repetition is always recognised, and every key is one
+   * register.
    */
-  readonly linearizable: "strict" | "withoutUntold" | "none";
+  readonly redisKeepsData: boolean;
+  /** Redis evicts what it likes: a read may have shown a write whose caller was never told that it stands. */
+  readonly mayShowUntold: boolean;
   /** Classes that verification may find while the faults go on. */
   readonly findings: readonly CopyClass[];
   /** Those of them that nothing but a repair ends. */

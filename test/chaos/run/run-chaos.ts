@@ -3,6 +3,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { checkAnswers } from "../judge/check-answers.ts";
 import { checkFinal, lostFromJournal } from "../judge/check-final.ts";
 import { checkLinearizable } from "../judge/check-register.ts";
+import { checkSurvivors, type Split } from "../judge/check-survivors.ts";
 import { checkVersions } from "../judge/check-versions.ts";
 import type { Violation } from "../judge/violation.ts";
 import { withoutUntold } from "../judge/without-untold.ts";
@@ -41,7 +42,7 @@ interface RecoveryAnswer {
   readonly lost: readonly { readonly key: string; readonly version: string }[];
 }
 
-/** Each process looks at its link to Redis every 5 s. */
+/** Each process looks at its link to Redis, and at the store's epochs, every 5 s. */
 const TOLD_WITHIN_MS = 15_000;
 
 /** Events that a killed process had claimed are free again after ten seconds. */
@@ -72,6 +73,7 @@ class ChaosRun {
   readonly #load: Load;
   readonly #watch: VerificationWatch;
   readonly #keys: readonly string[];
+  readonly #splits: Split[] = [];
 
   constructor(world: ChaosWorld, schedule: readonly Step[], options: RunOptions) {
     const { family, seed, clients } = options;
@@ -120,12 +122,16 @@ class ChaosRun {
     try {
       for (const { faults, calmCalls, holdCalls } of this.#schedule) {
         await this.#load.afterCalls(calmCalls, holdLimitMs);
+        const fromMs = performance.now();
         for (const fault of faults) {
           say(fault.name);
           await fault.begin(this.#world);
           await this.#load.afterCalls(holdCalls, holdLimitMs);
         }
         for (const fault of faults.toReversed()) await fault.end?.(this.#world);
+        if (faults.some(({ splits = false }) => splits)) {
+          this.#splits.push({ fromMs, untilMs: performance.now() + TOLD_WITHIN_MS });
+        }
       }
       say("mend everything");
       await this.#world.heal();
@@ -169,12 +175,15 @@ class ChaosRun {
   }
 
   #judgeHistory(): readonly Violation[] {
-    const { linearizable, redisKeepsData } = this.#options.family.promises;
+    const { mayShowUntold, redisKeepsData } = this.#options.family.promises;
     const history = this.history;
-    const mayShowRefused = linearizable !== "strict";
-    const always = checkAnswers(history, { redisKeepsData, mayShowRefused });
-    if (linearizable === "none") return always;
-    const judged = linearizable === "strict" ? history : withoutUntold(history);
+    const mayShowRefused = mayShowUntold;
+    const always = [
+      ...checkAnswers(history, { redisKeepsData, mayShowRefused }),
+      ...checkSurvivors(history, { mayShowRefused, splits: this.#splits }),
+    ];
+    if (!redisKeepsData) return always;
+    const judged = mayShowUntold ? withoutUntold(history) : history;
     return [...always, ...checkVersions(judged), ...checkLinearizable(judged)];
   }
 

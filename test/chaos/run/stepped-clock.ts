@@ -1,12 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-
-/** Where Debian and Ubuntu put libfaketime, which gives one process a clock of its own without any privilege. */
-const LIBRARY = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
-  .map((folder) => `${folder}/faketime/libfaketimeMT.so.1`)
-  .find((path) => existsSync(path));
-
-export const canStepClocks = LIBRARY !== undefined;
+import { requireServer } from "../../support/servers/found-servers.ts";
 
 /** A wall clock for one process, which can be set while that runs. */
 export class SteppedClock {
@@ -19,10 +13,8 @@ export class SteppedClock {
 
   /** For the process's environment. Time that only goes on, by which processes wait, is left alone. */
   get env(): Readonly<Record<string, string>> {
-    if (LIBRARY === undefined)
-      throw new Error("There is no libfaketime: apt-get install libfaketime.");
     return {
-      LD_PRELOAD: LIBRARY,
+      LD_PRELOAD: requireServer("libfaketime").binary,
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",

@@ -1,5 +1,8 @@
-/** Servers a test may need. `redis` is any version; `redis-6.2` is the oldest one supported. */
-export const serverNames = ["redis", "redis-6.2", "mongodb"] as const;
+/**
+ * Servers a test may need. `redis` is any version; `redis-6.2` is the oldest one supported. `libfaketime` is what runs
+ * one with a clock of its own.
+ */
+export const serverNames = ["redis", "redis-6.2", "mongodb", "libfaketime"] as const;
 export type ServerName = (typeof serverNames)[number];
 
 /** A program that was run once and told its version. */

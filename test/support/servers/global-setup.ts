@@ -1,3 +1,4 @@
+import { findLibfaketime } from "./find-libfaketime.ts";
 import { findMongod } from "./find-mongod.ts";
 import { findRedis } from "./find-redis.ts";
 import {
@@ -11,8 +12,12 @@ import {
 /** Looks for the servers once per run: Jest calls this for every project that needs them. */
 export default async function globalSetup(): Promise<void> {
   if (publishedServers() !== undefined) return;
-  const [redis, mongodb] = await Promise.all([findRedis(), findMongod()]);
-  const servers: FoundServers = { ...redis, mongodb };
+  const [redis, mongodb, libfaketime] = await Promise.all([
+    findRedis(),
+    findMongod(),
+    findLibfaketime(),
+  ]);
+  const servers: FoundServers = { ...redis, mongodb, libfaketime };
   publishServers(servers);
   report(servers);
   insistOnRequired(servers);
