@@ -1,19 +1,7 @@
+import type { Transporter } from "nodemailer";
 import type { Alert } from "../alert-schema.ts";
 import type { AlertSink, Delivery } from "../alert-sink-port.ts";
 import { alertText } from "../alert-text.ts";
-
-/** The part of nodemailer that the sink uses. */
-interface Mailer {
-  createTransport(options: object): Transport;
-}
-
-interface Transport {
-  sendMail(mail: object): Promise<{ readonly rejected?: readonly unknown[] }>;
-  close(): void;
-}
-
-/** A name that the compiler does not look up: only who sends mail needs the package, and all else is built and runs without it. */
-const MAILER: string = "nodemailer";
 
 export interface EmailSinkParts {
   /** smtp:// (STARTTLS where the server offers it) or smtps://, with user and password where the server wants them. */
@@ -36,7 +24,7 @@ export class EmailSink implements AlertSink {
   async deliver(alert: Alert, signal: AbortSignal): Promise<Delivery> {
     const { from, to } = this.#parts;
     const { subject, lines } = alertText(alert);
-    let transport: Transport | undefined;
+    let transport: Transporter | undefined;
     const close = () => transport?.close();
     signal.addEventListener("abort", close, { once: true });
     try {
@@ -67,13 +55,13 @@ export class EmailSink implements AlertSink {
     }
   }
 
-  async #open(): Promise<Transport> {
+  async #open(): Promise<Transporter> {
     const { url, timeoutMs } = this.#parts;
     const { protocol, hostname, port, username, password } = new URL(url);
     const secure = protocol === "smtps:";
     const isLoggedIn = username !== "";
-    const mailer = (await import(MAILER)) as Mailer;
-    return mailer.createTransport({
+    const { createTransport } = await import("nodemailer");
+    return createTransport({
       host: hostname.replace(/^\[|\]$/g, ""),
       port: port === "" ? (secure ? 465 : 587) : Number(port),
       secure,
