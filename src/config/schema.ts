@@ -250,7 +250,7 @@ const variablesSchema = z.object({
     section: "Synchronisation",
     unit: "events",
     description:
-      "How many rare events (drift found, repairs, losses, parked writes, evictions noticed) the store keeps for explain_key, from all processes. 0 keeps none.",
+      "How many rare events (repairs and their undoing, losses, parked writes, evictions noticed) the store keeps for explain_key, from all processes. 0 keeps none.",
     example: "100000",
   }),
   historyRetentionHours: hours().default(168).register(variableFacts, {
