@@ -81,6 +81,9 @@ describeWith(["redis-6.2"], "the oldest supported Redis", () => {
   });
 });
 
+/** Three servers under load, one of them killed. */
+const MONGOD_LIMIT_MS = 120_000;
+
 describeWith(["mongodb"], "mongod", () => {
   let servers: MongoServers | undefined;
   let client: mongoose.mongo.MongoClient | undefined;
@@ -95,7 +98,7 @@ describeWith(["mongodb"], "mongod", () => {
   afterEach(async () => {
     await client?.close();
     await servers?.close();
-  });
+  }, MONGOD_LIMIT_MS);
 
   it("keeps its data and port as a standalone server over a stop and a start", async () => {
     const { servers, client, rows } = await open(0);
@@ -128,17 +131,21 @@ describeWith(["mongodb"], "mongod", () => {
     expect(change).toMatchObject({ operationType: "insert", documentKey: { _id: 2 } });
   });
 
-  it("elects another primary of three when the first is killed", async () => {
-    const { servers, rows } = await open(3);
-    await rows.insertOne({ _id: 1 }, { writeConcern: { w: "majority" } });
-    const before = await servers.primary();
+  it(
+    "elects another primary of three when the first is killed",
+    async () => {
+      const { servers, rows } = await open(3);
+      await rows.insertOne({ _id: 1 }, { writeConcern: { w: "majority" } });
+      const before = await servers.primary();
 
-    await servers.kill("SIGKILL", "primary");
+      await servers.kill("SIGKILL", "primary");
 
-    expect(await servers.primary()).not.toBe(before);
-    expect(servers.pids).toHaveLength(2);
-    expect(await rows.countDocuments()).toBe(1);
-    await servers.start();
-    expect(servers.pids).toHaveLength(3);
-  });
+      expect(await servers.primary()).not.toBe(before);
+      expect(servers.pids).toHaveLength(2);
+      expect(await rows.countDocuments()).toBe(1);
+      await servers.start();
+      expect(servers.pids).toHaveLength(3);
+    },
+    MONGOD_LIMIT_MS,
+  );
 });
