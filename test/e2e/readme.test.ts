@@ -6,6 +6,7 @@ import { repositoryRoot } from "../support/lockstep-process.ts";
 import { commandsOf, readSnippets, type Snippet } from "../support/readme/read-snippets.ts";
 import { Reader } from "../support/readme/reader.ts";
 import { ReadmeServers } from "../support/readme/readme-servers.ts";
+import { ANSWERS_WITHIN_MS } from "../support/readme/terminal.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 
 const readme = readRepositoryFile("README.md");
@@ -21,9 +22,13 @@ beforeAll(async () => {
 afterAll(() => reader.close());
 
 describe("the README's snippets", () => {
-  it.each(titled(withoutServers))("work: %s", async (_title, snippet) => {
-    await expect(reader.tryOut(snippet)).resolves.toBeUndefined();
-  });
+  it.each(titled(withoutServers))(
+    "work: %s",
+    async (_title, snippet) => {
+      await expect(reader.tryOut(snippet)).resolves.toBeUndefined();
+    },
+    ANSWERS_WITHIN_MS + 30_000,
+  );
 });
 
 describeWith(["redis", "mongodb"], "the README's snippets for real servers", () => {
