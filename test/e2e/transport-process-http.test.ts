@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { curl, readEvents } from "../support/http-world.ts";
 import { LockstepProcess, openHome, runLockstep } from "../support/lockstep-process.ts";
 import { initialize } from "../support/mcp-messages.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 let home: Awaited<ReturnType<typeof openHome>>;
 let running: LockstepProcess[] = [];
@@ -33,6 +34,8 @@ describe("lockstep http", () => {
       { servers: { lockstep: { type: "http", url: `${url}/mcp` } } },
     ]);
     expect(lockstep.stdout).toContain(`curl -X POST ${url}/mcp/message`);
+    // Its log comes by another way than its start screen.
+    await waitUntil(() => lockstep.stderr.endsWith("\n"), { what: "whole lines of its log" });
     const logLines = lockstep.stderr.trim().split("\n");
     expect(() => logLines.forEach((line) => void JSON.parse(line))).not.toThrow();
   });
