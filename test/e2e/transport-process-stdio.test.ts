@@ -89,7 +89,9 @@ describe("the program over stdio", () => {
     await lockstep.answerTo(2);
 
     expect(lockstep.messages()).toHaveLength(3);
-    await waitUntil(() => lockstep.stderr.includes('"tool":"kv_get"'));
+    await waitUntil(
+      () => lockstep.stderr.includes('"tool":"kv_get"') && lockstep.stderr.endsWith("\n"),
+    );
     for (const line of lockstep.stderr.trim().split("\n")) {
       expect(JSON.parse(line)).toHaveProperty("level");
     }
