@@ -120,7 +120,9 @@ function variablesOf({ uri, redisUrl }: Place): Variables {
 
 /** The highest resident memory of a server that starts, makes one pass and ends. Linux counts it. */
 async function peakOfPassMb(place: Place, settings: Variables = {}): Promise<number> {
-  const server = startLockstep({ ...variablesOf(place), ...settings });
+  // On a slow machine a pass takes longer than a call may by default.
+  const patience = { LOCKSTEP_CALL_TIMEOUT_MS: "600000" };
+  const server = startLockstep({ ...variablesOf(place), ...patience, ...settings });
   try {
     await server.initialize();
     await server.call("verify_cache_sync", {});
