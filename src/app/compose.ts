@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { bindTools } from "../../tools/index.ts";
 import { Backup } from "../backup/backup.ts";
 import { Restore } from "../backup/restore.ts";
@@ -14,6 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import { Closers } from "../lib/closers.ts";
 import { within } from "../lib/deadline.ts";
 import type { Log } from "../lib/log.ts";
+import { processName } from "../lib/process-name.ts";
 import { BackPressure } from "../load/back-pressure.ts";
 import { LiveSettings } from "../load/live-settings.ts";
 import { LoadDetector } from "../load/load-detector.ts";
@@ -82,7 +82,7 @@ async function composeAround(
 ): Promise<OperatedApp> {
   const { clock, random, logger: log } = environment;
   const { outbox, bucketStates } = opened;
-  const by = `process ${process.pid} on ${hostname()}`;
+  const by = processName();
   const history = keyHistory(config, environment, opened, by);
   const store = watchStore(opened.store, history.historian);
   const { syncTimeoutMs, keyMaxBytes, staleAfterHours } = config;

@@ -70,7 +70,8 @@ export function exitCodeOf(tool: string, reply: CallReply): ExitCode {
 }
 
 function exitCodeOfError({ content: [{ text }] }: CallReply): ExitCode {
-  const facts = Object.entries(ERRORS).find(([code]) => code === codeIn(text))?.[1];
+  const told = codeIn(text);
+  const facts = Object.entries(ERRORS).find(([code]) => code === told)?.[1];
   // What a newer server may say is no drift that anybody has seen.
   return facts === undefined ? 2 : BY_KIND[facts.kind];
 }

@@ -1,9 +1,9 @@
-import { hostname } from "node:os";
 import { openAlertSinks } from "../app/open-alerts.ts";
 import { parseConfig } from "../config/parse-config.ts";
 import { makeRedactor } from "../config/secrets.ts";
 import { systemClock } from "../lib/clock.ts";
 import { readPackageInfo } from "../lib/package-info.ts";
+import { processName } from "../lib/process-name.ts";
 import { systemRandom } from "../lib/random.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -28,7 +28,7 @@ export async function runAlert({ json }: AlertCommand, context: CliContext): Pro
   const { deliverAlert } = await import("../alerts/deliver-alert.ts");
   const alert = testAlert({
     id: systemRandom.hex(8),
-    by: `process ${process.pid} on ${hostname()}`,
+    by: processName(),
     version: readPackageInfo().version,
     atMs: systemClock.nowMs(),
   });

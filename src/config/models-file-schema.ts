@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KEY_TEMPLATE_MAX } from "../models/key-template.ts";
 import { KV } from "../models/model.ts";
 import { ID_TYPES } from "../store/model-documents-port.ts";
 
@@ -40,7 +41,7 @@ const modelSchema = z.strictObject({
     .describe("The database of the collection. Default: the one that MONGODB_URI names."),
   key: z
     .string()
-    .max(1024)
+    .max(KEY_TEMPLATE_MAX)
     .describe(
       "The form of the Redis keys: text, and fields in braces, the id among them. For example user:{_id}, or tenant:{tenantId}:user:{_id}.",
     ),

@@ -2,14 +2,11 @@ import { readFileSync } from "node:fs";
 import { isRecord } from "../lib/is-record.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import { commonKey } from "../models/key-overlap.ts";
-import { KeyTemplate } from "../models/key-template.ts";
+import { KEY_TEMPLATE_MAX, KeyTemplate } from "../models/key-template.ts";
 import type { Model } from "../models/model.ts";
 import { ID_TYPES, type IdType } from "../store/model-documents-port.ts";
 import { describeFaults, type Fault } from "./models-file-faults.ts";
 import type { DeclaredModel } from "./models-file-schema.ts";
-
-/** As the schema has it: longer ones are not looked at. */
-const KEY_TEMPLATE_MAX = 1024;
 
 /**
  * The models that the file declares. Error: CONFIG_INVALID, which names the file, and each place in it that breaks a

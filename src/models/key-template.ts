@@ -3,6 +3,9 @@ import { checkWellFormed, RESERVED_PREFIX } from "../model/key.ts";
 import { LockstepError } from "../model/lockstep-error.ts";
 import type { IdForm, IdType } from "../store/model-documents-port.ts";
 
+/** How long a template may be, characters. */
+export const KEY_TEMPLATE_MAX = 1024;
+
 /** What a key says about its document: the text of each field it is made of. */
 export type KeyParts = ReadonlyMap<string, string>;
 

@@ -1,6 +1,6 @@
+import { groupByKey } from "../../support/group-by-key.ts";
 import type { RecordedCall } from "../run/recorded-call.ts";
 import { Floors } from "./floors.ts";
-import { groupByKey } from "./group-by-key.ts";
 import { type LogicalWrite, logicalWrites } from "./logical-writes.ts";
 import type { Violation } from "./violation.ts";
 

@@ -1,3 +1,4 @@
+import { groupByKey } from "../group-by-key.ts";
 /** One acknowledged write or answered read, as its caller saw it. Times are of one clock. */
 export type Operation = WriteOperation | ReadOperation | UnknownWrite;
 
@@ -113,16 +114,6 @@ function newestBefore(read: ReadOperation, operations: readonly Operation[]): st
     .filter(({ endedMs }) => endedMs < read.beganMs)
     .map(versionOf)
     .reduce((newest, version) => (version > newest ? version : newest), "");
-}
-
-function groupByKey(history: readonly Operation[]): Map<string, Operation[]> {
-  const groups = new Map<string, Operation[]>();
-  for (const operation of history) {
-    const group = groups.get(operation.key);
-    if (group === undefined) groups.set(operation.key, [operation]);
-    else group.push(operation);
-  }
-  return groups;
 }
 
 function isWrite(operation: Operation): operation is WriteOperation {
